@@ -1,0 +1,364 @@
+//! The frames between a balancer and a kitchen agent: binary, batched, versioned.
+//!
+//! A frame is one WebSocket message: the byte [`VERSION`], then a postcard list of messages. The version byte stands
+//! first for ever, so two programs that do not understand each other can still say so.
+//!
+//! The way of a lease: `Cook` gives it, a `Heartbeat` that *names* it renews it, `Completed` or `Failed` ends it, and
+//! `Settled` says that the end is durable (or was refused), so that the agent may forget the order.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::city::{City, Stage};
+use crate::ids::{Epoch, FencingToken, KitchenId, OrderId};
+use crate::order::{Item, Priority};
+
+/// The version this program speaks; it changes with any change of a message.
+pub const VERSION: u8 = 1;
+/// The largest frame, in bytes: 4,000 named leases fit, and a hostile peer cannot make us buffer more.
+pub const FRAME_MAX: usize = 64 * 1024;
+/// The most leases named in one heartbeat; a larger kitchen sends several.
+pub const HEARTBEAT_LEASES_MAX: usize = 3_000;
+/// The most messages in one frame.
+pub const BATCH_MAX: usize = 512;
+/// The longest output of a failed cooking command that is kept, in bytes.
+pub const OUTPUT_MAX: usize = 2_048;
+/// The path of the WebSocket on a balancer.
+pub const PATH: &str = "/api/v1/link";
+
+/// One lease by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LeaseName {
+    /// The order.
+    pub order: OrderId,
+    /// The right to it.
+    pub token: FencingToken,
+}
+
+/// Who an agent is, first on every connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// Which kitchen.
+    pub kitchen: KitchenId,
+    /// What people call it.
+    pub name: String,
+    /// The zone's name.
+    pub zone: String,
+    /// How many orders it may hold.
+    pub capacity: u32,
+    /// How many it cooks at once.
+    pub stations: u32,
+    /// Names of dishes it is good at.
+    pub specialties: Vec<String>,
+    /// Chosen at random when the process starts: the same number means the same process with the same orders in hand.
+    pub session: u64,
+    /// The process id, for people.
+    pub pid: u32,
+    /// The agent's own code version, for people.
+    pub version: String,
+}
+
+/// From an agent to its balancer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AgentMessage {
+    /// First on every connection.
+    Hello(Box<Hello>),
+    /// A sign of life that renews the leases it names.
+    Heartbeat {
+        /// Grows by one with each heartbeat of the session.
+        seq: u64,
+        /// What the agent holds and has not finished.
+        held: Vec<LeaseName>,
+    },
+    /// Cooking began at this stage.
+    Started {
+        /// Which lease.
+        lease: LeaseName,
+        /// The first stage of this attempt.
+        stage: u8,
+    },
+    /// A stage ended: a checkpoint.
+    StageDone {
+        /// Which lease.
+        lease: LeaseName,
+        /// The stage that ended.
+        stage: u8,
+    },
+    /// Cooked. Says that every stage is done; repeated until settled.
+    Completed {
+        /// Which lease.
+        lease: LeaseName,
+        /// From the start of this attempt to its end, in milliseconds of the agent's clock.
+        cooked_ms: u32,
+    },
+    /// The attempt failed; repeated until settled.
+    Failed {
+        /// Which lease.
+        lease: LeaseName,
+        /// The stage that failed.
+        stage: u8,
+        /// What the cooking command printed, cut to [`OUTPUT_MAX`].
+        output: String,
+    },
+    /// The order was taken out of the kitchen as asked; it will not be cooked here under this token.
+    Released {
+        /// Which lease.
+        lease: LeaseName,
+    },
+    /// The order stays.
+    ReleaseRefused {
+        /// Which lease.
+        lease: LeaseName,
+        /// Why.
+        why: KeepReason,
+    },
+    /// The agent will not cook this one: its lease was over when it arrived, or there is no room.
+    Declined {
+        /// Which lease.
+        lease: LeaseName,
+        /// Why.
+        why: DeclineReason,
+    },
+    /// The agent ends on purpose and holds nothing more.
+    Goodbye,
+}
+
+/// Why an agent keeps an order it was asked to give back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum KeepReason {
+    /// It is being cooked.
+    Started,
+    /// It is done; the report is on its way.
+    Finished,
+    /// The agent does not have it.
+    Unknown,
+}
+
+/// Why an agent declined an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeclineReason {
+    /// The lease was over when the order arrived.
+    Late,
+    /// The kitchen holds as many orders as it may.
+    Full,
+    /// The kitchen shuts down.
+    Closing,
+}
+
+/// An order to cook.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cook {
+    /// Order and right.
+    pub lease: LeaseName,
+    /// 1 for the first try.
+    pub attempt: u16,
+    /// The first stage that is not done yet.
+    pub from_stage: u8,
+    /// Whether it goes before others that wait.
+    pub priority: Priority,
+    /// What to cook.
+    pub items: Vec<Item>,
+}
+
+/// From a balancer to an agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum BalancerMessage {
+    /// The agent is in.
+    Welcome(Box<Welcome>),
+    /// The agent is not let in; the connection ends.
+    Refused(Refusal),
+    /// Cook this.
+    Cook {
+        /// The last heartbeat that the balancer had seen when it gave the lease: the lease is safe until
+        /// [`Timing::fence_ms`] after that heartbeat was *sent*, by the agent's own clock.
+        seen: u64,
+        /// What.
+        cook: Cook,
+    },
+    /// Give the order back if it has not been started.
+    Release(LeaseName),
+    /// Stop: the order is cancelled, or the lease is no longer yours.
+    Stop(LeaseName),
+    /// An answered heartbeat.
+    Renewed {
+        /// Which one.
+        seq: u64,
+        /// Leases it named that are not this kitchen's (any more): stop them.
+        lost: Vec<LeaseName>,
+    },
+    /// The end of this lease is durable, or was refused; forget it.
+    Settled {
+        /// Which lease.
+        lease: LeaseName,
+        /// Whether the report was refused as stale.
+        stale: bool,
+    },
+}
+
+/// What a new agent needs to know.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// Who decides.
+    pub epoch: Epoch,
+    /// The rhythm.
+    pub timing: Timing,
+    /// The city as the ledger numbers it.
+    pub city: City,
+}
+
+/// The rhythm of leases, all in milliseconds.
+///
+/// `heartbeat < fence < lease`: an agent stops by itself before the balancer gives its orders away, even if one clock
+/// runs 20 % faster than the other (1.2 s * 1.2 < 1.5 s).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timing {
+    /// Between two heartbeats.
+    pub heartbeat_ms: u32,
+    /// The agent stops this long after *sending* the last heartbeat that was answered.
+    pub fence_ms: u32,
+    /// The balancer calls a lease expired this long after the last renewal.
+    pub lease_ms: u32,
+}
+
+impl Timing {
+    /// 300 ms, 1.2 s, 1.5 s.
+    pub const DEFAULT: Self = Self { heartbeat_ms: 300, fence_ms: 1_200, lease_ms: 1_500 };
+}
+
+/// Why an agent was not let in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    /// The two programs speak different versions.
+    #[error(
+        "protocol version {theirs} is not spoken here, this balancer speaks {ours}: use the same release on both sides"
+    )]
+    Version {
+        /// What the agent sent.
+        theirs: u8,
+        /// What the balancer speaks.
+        ours: u8,
+    },
+    /// Another living process has this id.
+    #[error(
+        "kitchen `{kitchen}` is already here, alive, as process {pid}: stop that one or give this one another KITCHEN_ID"
+    )]
+    Alive {
+        /// The id.
+        kitchen: KitchenId,
+        /// The process that has it.
+        pid: u32,
+    },
+    /// Something in the hello cannot be.
+    #[error("{0}")]
+    Hello(String),
+    /// Not the leader, and it cannot forward.
+    #[error("this balancer does not lead now: try another")]
+    NotLeader,
+    /// No more kitchens fit.
+    #[error("this city already has its limit of {0} kitchens")]
+    Full(u32),
+}
+
+impl Refusal {
+    /// Whether the same agent may be let in later without a change by a person.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Alive { .. } | Self::NotLeader | Self::Full(_) => true,
+            Self::Version { .. } | Self::Hello(_) => false,
+        }
+    }
+}
+
+/// A frame that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadFrame {
+    /// No byte at all.
+    #[error("empty frame")]
+    Empty,
+    /// Over [`FRAME_MAX`].
+    #[error("frame of {0} bytes, at most {FRAME_MAX}")]
+    TooLong(usize),
+    /// Another version.
+    #[error("frame of protocol version {0}, this program speaks {VERSION}")]
+    Version(u8),
+    /// Not a list of messages.
+    #[error("malformed frame: {0}")]
+    Malformed(String),
+}
+
+/// Appends one frame with these messages to `out`.
+///
+/// # Panics
+/// Never for the message types of this module: they hold nothing that postcard cannot write.
+#[must_use]
+pub fn encode<M: Serialize>(messages: &[M]) -> Vec<u8> {
+    debug_assert!(messages.len() <= BATCH_MAX);
+    let mut out = Vec::with_capacity(16 + messages.len() * 24);
+    out.push(VERSION);
+    postcard::to_extend(messages, out).expect("messages are plain data")
+}
+
+/// Reads one frame.
+///
+/// # Errors
+/// Says which rule the frame breaks; the connection should end.
+pub fn decode<M: DeserializeOwned>(frame: &[u8]) -> Result<Vec<M>, BadFrame> {
+    let (&version, body) = frame.split_first().ok_or(BadFrame::Empty)?;
+    if frame.len() > FRAME_MAX {
+        return Err(BadFrame::TooLong(frame.len()));
+    }
+    if version != VERSION {
+        return Err(BadFrame::Version(version));
+    }
+    let (messages, rest): (Vec<M>, _) =
+        postcard::take_from_bytes(body).map_err(|error| BadFrame::Malformed(error.to_string()))?;
+    if !rest.is_empty() || messages.len() > BATCH_MAX {
+        return Err(BadFrame::Malformed(format!("{} messages and {} bytes behind them", messages.len(), rest.len())));
+    }
+    Ok(messages)
+}
+
+/// Stages of an order under this city's menu; the same on both sides of the link.
+#[must_use]
+pub fn stages(city: &City, items: &[Item]) -> Vec<Stage> {
+    crate::order::plan(items, &city.menu)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lease(order: u64) -> LeaseName {
+        LeaseName { order: OrderId(order), token: FencingToken { epoch: Epoch(1), counter: order } }
+    }
+
+    #[test]
+    fn a_frame_reads_back_as_written() {
+        let messages = vec![
+            AgentMessage::Heartbeat { seq: 7, held: vec![lease(1), lease(2)] },
+            AgentMessage::Completed { lease: lease(1), cooked_ms: 12 },
+        ];
+        assert_eq!(decode::<AgentMessage>(&encode(&messages)).expect("own frame"), messages);
+    }
+
+    #[test]
+    fn the_largest_heartbeat_fits_in_a_frame() {
+        let lease = LeaseName {
+            order: OrderId(u64::from(u32::MAX)),
+            token: FencingToken { epoch: Epoch(u32::from(u16::MAX)), counter: u64::from(u32::MAX) },
+        };
+        let frame = encode(&[AgentMessage::Heartbeat { seq: u64::MAX, held: vec![lease; HEARTBEAT_LEASES_MAX] }]);
+        assert!(frame.len() <= FRAME_MAX, "{}", frame.len());
+    }
+
+    #[test]
+    fn another_version_rubbish_and_trailing_bytes_are_refused() {
+        let mut frame = encode(&[AgentMessage::Goodbye]);
+        frame.push(0);
+        assert!(matches!(decode::<AgentMessage>(&frame), Err(BadFrame::Malformed(_))));
+        frame[0] = VERSION + 1;
+        assert_eq!(decode::<AgentMessage>(&frame), Err(BadFrame::Version(VERSION + 1)));
+        assert_eq!(decode::<AgentMessage>(&[]), Err(BadFrame::Empty));
+        assert!(decode::<AgentMessage>(&[VERSION, 0xff, 0xff, 0xff, 0xff, 0x7f]).is_err());
+    }
+}
