@@ -399,7 +399,7 @@ pub struct KitchenView {
     pub failed: u64,
     /// Leases that ran out here since the ledger began.
     pub lost_leases: u64,
-    /// Average time from lease to completion; absent before the first.
+    /// Average time from the start of an attempt to completion; absent before the first.
     pub avg_ms: Option<u64>,
     /// When its health last changed for good (registered, or lost).
     pub since: WallTime,

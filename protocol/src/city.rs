@@ -175,6 +175,8 @@ pub enum BadCity {
 
 /// The most zones, dishes or kitchens in one city file: what the tables on a screen and the routing index are tested with.
 pub const CITY_ENTRIES_MAX: usize = 10_000;
+/// The largest map and menu, in bytes on the wire: they reach an agent in one frame.
+pub const CITY_WIRE_MAX: usize = 48 * 1024;
 /// The largest capacity of one kitchen.
 pub const CAPACITY_MAX: u32 = 100_000;
 /// The longest name of a dish, zone, stage or kitchen, in bytes.
@@ -217,6 +219,13 @@ impl City {
             if count > CITY_ENTRIES_MAX {
                 return meaning(format!("[[{kind}]]"), format!("{count} entries, at most {CITY_ENTRIES_MAX}"));
             }
+        }
+        let wire = postcard::to_stdvec(&(&self.zones, &self.menu)).map_or(usize::MAX, |bytes| bytes.len());
+        if wire > CITY_WIRE_MAX {
+            return meaning(
+                "zones and dishes".into(),
+                format!("take {wire} bytes on the wire, at most {CITY_WIRE_MAX}: use fewer or shorter names"),
+            );
         }
         check_names("zone", self.zones.iter().map(|zone| zone.name.as_str()))?;
         check_names("dish", self.menu.dishes.iter().map(|dish| dish.name.as_str()))?;

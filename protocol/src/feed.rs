@@ -111,7 +111,7 @@ pub struct KitchenRow {
     pub in_the_oven: u32,
     /// Since the ledger began.
     pub completed: u64,
-    /// Average time from lease to completion; 0 before the first.
+    /// Average time from the start of an attempt to completion; 0 before the first.
     pub avg_ms: u32,
     /// Since the last sign of life, in steps of 100 ms; 0 while it is alive.
     pub silent_ms: u64,

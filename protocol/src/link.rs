@@ -25,6 +25,16 @@ pub const OUTPUT_MAX: usize = 2_048;
 /// The path of the WebSocket on a balancer.
 pub const PATH: &str = "/api/v1/link";
 
+/// Orders leased to a kitchen beyond its stations when its capacity leaves no room for any: one that is on the wire while
+/// the last one cooks, so that a station never waits for a round trip.
+pub const PREFETCH: u32 = 1;
+
+/// How many orders a kitchen may be given: its capacity, or one more than its stations if that is more.
+#[must_use]
+pub fn places(capacity: u32, stations: u32) -> u32 {
+    capacity.max(stations.saturating_add(PREFETCH))
+}
+
 /// One lease by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LeaseName {
@@ -296,6 +306,25 @@ pub fn encode<M: Serialize>(messages: &[M]) -> Vec<u8> {
     let mut out = Vec::with_capacity(16 + messages.len() * 24);
     out.push(VERSION);
     postcard::to_extend(messages, out).expect("messages are plain data")
+}
+
+/// As few frames as hold these messages: each at most [`BATCH_MAX`] messages and [`FRAME_MAX`] bytes.
+#[must_use]
+pub fn frames<M: Serialize>(messages: &[M]) -> Vec<Vec<u8>> {
+    let mut frames = Vec::with_capacity(messages.len() / BATCH_MAX + 1);
+    messages.chunks(BATCH_MAX).for_each(|chunk| split(chunk, &mut frames));
+    frames
+}
+
+fn split<M: Serialize>(messages: &[M], frames: &mut Vec<Vec<u8>>) {
+    let frame = encode(messages);
+    if frame.len() > FRAME_MAX && messages.len() > 1 {
+        let (first, second) = messages.split_at(messages.len() / 2);
+        split(first, frames);
+        split(second, frames);
+    } else {
+        frames.push(frame);
+    }
 }
 
 /// Reads one frame.

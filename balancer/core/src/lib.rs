@@ -1,1 +1,36 @@
-//! stub
+//! What the balancer decides: one synchronous state machine that owns the truth.
+//!
+//! ```text
+//! input ──▶ Core::handle(now, input) ──▶ events (facts, to be made durable)  ──▶ effects (to be released after that)
+//! ```
+//!
+//! [`Core`] turns inputs into [`Event`]s and [`Effect`]s; [`State::apply`] is the only place where durable state changes,
+//! in a live run, in a replay after a crash and in a follower alike. Never reads a clock, a file, a socket or global
+//! randomness: time is an argument, and what chance chose stands in the event.
+
+mod admission;
+mod dispatcher;
+pub mod effect;
+pub mod event;
+pub mod failure_detector;
+mod fleet;
+pub mod input;
+pub mod invariants;
+mod lease;
+pub mod limits;
+mod migration;
+pub mod policy;
+pub mod random;
+mod reports;
+pub mod routing;
+mod rush;
+mod soft;
+pub mod state;
+
+pub use dispatcher::{Core, Guard, Settings};
+pub use effect::{Effect, Refused, Reply};
+pub use event::{Event, KitchenNo, Recorded};
+pub use failure_detector::Signs;
+pub use input::{Input, Now};
+pub use soft::{Decision, MoveAsked, Skip};
+pub use state::State;

@@ -1,0 +1,443 @@
+//! The core's one way in: decides the order of steps and keeps events, effects and soft state in step.
+//!
+//! `handle` = the input's own policy (admission, fleet, reports, migration, rush), then whatever time has made due, then
+//! the settling: waiting orders go to free places, idle stations take waiting orders. Policies never call one another
+//! except through here, and change durable state only by [`Core::emit`].
+
+use std::time::Duration;
+
+use protocol::api::{PolicyView, Receipt};
+use protocol::city::{self, City};
+use protocol::link::{BalancerMessage, Cook, LeaseName, Timing};
+use protocol::{Epoch, FencingToken, OrderId, OrderState};
+
+use crate::effect::{Effect, Refused, Reply};
+use crate::event::{Cause, Event, KitchenNo, Recorded};
+use crate::input::{Input, Now, Operator, RequestId};
+use crate::limits;
+use crate::policy;
+use crate::soft::{Decision, Link, MoveAsked, Skip, Soft};
+use crate::state::State;
+
+/// A guard that a simulator can take away, to show that it would notice. Never reachable from a command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// Results need the newest token.
+    Fencing,
+    /// Lost leases are given to another kitchen.
+    Reassignment,
+    /// A heartbeat renews only the leases it names.
+    NamedRenewal,
+    /// The same key is the same order.
+    Idempotency,
+}
+
+/// What the core is told once.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// The rhythm of leases.
+    pub timing: Timing,
+    /// For everything left to chance.
+    pub seed: u64,
+    /// For the simulator only.
+    pub without: Option<Guard>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { timing: Timing::DEFAULT, seed: 1, without: None }
+    }
+}
+
+/// The state machine.
+#[derive(Debug)]
+pub struct Core {
+    pub(crate) state: State,
+    pub(crate) soft: Soft,
+    pub(crate) effects: Vec<Effect>,
+    settings: Settings,
+    events: Vec<Recorded>,
+}
+
+impl Core {
+    /// A core on top of what the ledger says; it decides nothing until [`Input::Lead`].
+    #[must_use]
+    pub fn new(state: State, settings: Settings) -> Self {
+        let soft = Soft::new(settings.timing, settings.seed);
+        Self { state, soft, effects: Vec::new(), settings, events: Vec::new() }
+    }
+
+    /// Takes one input in.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Lead { city, policy } => self.lead(now, &city, *policy),
+            Input::Submit { request, order } => self.submit(now, request, order),
+            Input::Cancel { request, order, by } => self.cancel(now, request, order, by),
+            Input::Migrate { request, order, to, by } => self.migrate(now, request, order, &to, &by),
+            Input::Cordon { request, kitchen, by } => self.cordon(now, request, &kitchen, by),
+            Input::Uncordon { request, kitchen, by } => self.uncordon(now, request, &kitchen, by),
+            Input::Drain { request, kitchen, deadline, force, by } => {
+                self.drain(now, request, &kitchen, deadline, force, by);
+            }
+            Input::SetPolicy { request, policy, by } => self.set_policy(now, request, *policy, by),
+            Input::StartRush { request, rate, lasts, zone, by } => {
+                self.start_rush(now, request, (rate, lasts, zone), by)
+            }
+            Input::StopRush { request, by } => self.stop_rush(now, request, by),
+            Input::Join { connection, hello } => self.join(now, connection, *hello),
+            Input::Agent { connection, message } => self.agent_says(now, connection, message),
+            Input::Left { connection } => self.left(connection),
+            Input::Tick => {}
+        }
+        self.due(now);
+        self.settle(now);
+    }
+
+    /// When [`Input::Tick`] is wanted at the latest.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Duration> {
+        if !self.soft.leads {
+            return None;
+        }
+        let tick = Some(self.soft.next_tick).filter(|_| !self.state.kitchens.is_empty());
+        [tick, self.soft.leases.next(), self.soft.rush_next, self.soft.rush_ends].into_iter().flatten().min()
+    }
+
+    /// Events since the last call, in the sequence of the ledger.
+    pub fn take_events(&mut self) -> Vec<Recorded> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Effects since the last call; none may be released before the events of the same call are durable.
+    pub fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Whether there is anything to take.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.events.is_empty() && self.effects.is_empty()
+    }
+
+    /// The truth, including events that are not durable yet.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Events that are not taken yet.
+    #[must_use]
+    pub fn pending_events(&self) -> &[Recorded] {
+        &self.events
+    }
+
+    /// The newest decision about an order, while it is remembered.
+    #[must_use]
+    pub fn decision(&self, order: OrderId) -> Option<&Decision> {
+        self.soft.decisions[decision_slot(order)].as_ref().filter(|decision| decision.order == order)
+    }
+
+    /// Moves that wait for their source.
+    pub fn moves_in_flight(&self) -> impl Iterator<Item = MoveAsked> {
+        self.soft.moves.iter().map(|(order, one)| MoveAsked {
+            order: *order,
+            from: one.from,
+            to: one.to,
+            reason: one.reason,
+            at: one.asked_at,
+        })
+    }
+
+    /// Moves asked for since the last call, for the feed.
+    pub fn take_moves_asked(&mut self) -> Vec<MoveAsked> {
+        std::mem::take(&mut self.soft.moves_asked)
+    }
+
+    /// Moves that were considered and skipped, newest last.
+    pub fn skips(&self) -> impl DoubleEndedIterator<Item = &Skip> {
+        self.soft.skips.iter()
+    }
+
+    /// Orders refused at the door under this leader: all, and those of the running rush.
+    #[must_use]
+    pub fn shed(&self) -> (u64, u64) {
+        (self.soft.shed, self.soft.rush_shed)
+    }
+
+    /// How long the rush still lasts.
+    #[must_use]
+    pub fn rush_left(&self, now: Duration) -> Option<Duration> {
+        self.state.rush?;
+        self.soft.rush_ends.map(|ends| ends.saturating_sub(now))
+    }
+
+    /// The time scale of the score in force, in milliseconds.
+    #[must_use]
+    pub fn time_scale_ms(&self) -> u64 {
+        self.soft.routing.scale_ms()
+    }
+
+    fn lead(&mut self, now: Now, city: &City, policy: PolicyView) {
+        self.soft.leads = true;
+        self.emit(now, Event::EpochStarted { epoch: Epoch(self.state.epoch.0 + 1) });
+        let merged = City {
+            name: city.name.clone(),
+            zones: city::merged_zones(&self.state.city.zones, &city.zones),
+            menu: self.state.city.menu.merged(&city.menu),
+            kitchens: Vec::new(),
+        };
+        if merged != self.state.city {
+            self.emit(now, Event::CityChanged { city: Box::new(merged) });
+        }
+        if self.state.policy.is_none() {
+            self.emit(now, Event::PolicyChanged { policy: Box::new(policy), by: Operator::default() });
+        }
+        self.adopt(now);
+    }
+
+    /// Builds the soft state of everything the ledger holds: all leases count as renewed, all living kitchens as heard.
+    fn adopt(&mut self, now: Now) {
+        self.soft.next_tick = now.mono + limits::TICK;
+        self.soft.next_cycle = now.mono + Duration::from_millis(self.state.policy().cycle_ms);
+        for number in 0..self.state.kitchens.len() {
+            let kitchen = &self.state.kitchens[number];
+            let drains = kitchen.schedulable == protocol::api::Schedulable::Draining;
+            self.soft.links.push(Link {
+                heard: kitchen.alive.then_some(now.mono),
+                suspected: kitchen.alive,
+                drain_until: drains.then(|| now.mono + limits::DRAIN_DEADLINE),
+                ..Link::default()
+            });
+            self.refresh(KitchenNo(number as u32));
+        }
+        self.configure_routing();
+        let leases: Vec<(OrderId, u64, bool)> = self
+            .state
+            .kitchens
+            .iter()
+            .flat_map(|kitchen| {
+                kitchen.waiting.iter().map(|id| (*id, true)).chain(kitchen.cooking.iter().map(|id| (*id, false)))
+            })
+            .filter_map(|(id, waits)| self.state.order(id).map(|order| (id, order.token.counter, waits)))
+            .collect();
+        for (order, counter, waits) in leases {
+            self.soft.leases.give(now.mono, order, counter);
+            if waits {
+                self.stealable(order, true);
+            }
+        }
+    }
+
+    fn due(&mut self, now: Now) {
+        if !self.soft.leads {
+            return;
+        }
+        self.expire_leases(now);
+        self.rush_due(now);
+        if now.mono >= self.soft.next_tick {
+            self.soft.next_tick = now.mono + limits::TICK;
+            self.watch_kitchens(now);
+            self.time_out_moves(now);
+            self.drain_step(now);
+            self.steal_everywhere();
+        }
+        if now.mono >= self.soft.next_cycle {
+            self.soft.next_cycle = now.mono + Duration::from_millis(self.state.policy().cycle_ms);
+            self.rescale();
+            self.relieve(now);
+        }
+    }
+
+    fn settle(&mut self, now: Now) {
+        self.dispatch_waiting(now);
+        self.steal(now);
+    }
+
+    /// Gives waiting orders to free places, the most urgent and then the oldest first.
+    pub(crate) fn dispatch_waiting(&mut self, now: Now) {
+        while self.soft.leads && self.soft.routing.open_places() > 0 {
+            let Some((_, id)) = self.state.queue.first().copied() else { return };
+            let Some(order) = self.state.orders.get(id) else { return };
+            if self.settings.without == Some(Guard::Reassignment) && order.attempt > 0 {
+                return;
+            }
+            let cause = order.next_cause;
+            let Some(kitchen) = self.soft.routing.choose(&order.items, order.zone, &mut self.soft.random) else {
+                return;
+            };
+            self.lease(now, id, kitchen, cause);
+        }
+    }
+
+    /// Gives a kitchen the right to cook an order, and tells it.
+    pub(crate) fn lease(&mut self, now: Now, id: OrderId, kitchen: KitchenNo, cause: Cause) {
+        let Some(order) = self.state.orders.get(id) else { return };
+        let weights = self.state.policy.as_ref().map(|policy| policy.weights).unwrap_or_default();
+        let slot = &mut self.soft.decisions[decision_slot(id)];
+        self.soft.routing.explain(slot, (id, kitchen, now.wall), weights, (&order.items, order.zone));
+        let token = FencingToken { epoch: self.state.epoch, counter: self.state.last_token.counter + 1 };
+        self.emit(now, Event::Leased { order: id, kitchen, token, cause });
+        self.tell_cook(id, kitchen);
+    }
+
+    pub(crate) fn tell_cook(&mut self, id: OrderId, kitchen: KitchenNo) {
+        let link = self.soft.link(kitchen);
+        let (Some(connection), Some(order)) = (link.connection, self.state.orders.get(id)) else { return };
+        let cook = Cook {
+            lease: LeaseName { order: id, token: order.token },
+            attempt: order.attempt,
+            from_stage: order.stages_done,
+            priority: order.priority,
+            items: order.items.clone(),
+        };
+        self.effects.push(Effect::Tell(connection, BalancerMessage::Cook { seen: link.seq, cook }));
+    }
+
+    /// Tells a kitchen, if it is connected.
+    pub(crate) fn tell(&mut self, kitchen: KitchenNo, message: BalancerMessage) {
+        if let Some(connection) = self.soft.link(kitchen).connection {
+            self.effects.push(Effect::Tell(connection, message));
+        }
+    }
+
+    /// Records a fact: applies it, and keeps the soft state in step.
+    pub(crate) fn emit(&mut self, now: Now, event: Event) {
+        let recorded = Recorded { at: now.wall, event };
+        self.state.apply(&recorded);
+        self.follow(now, &recorded.event);
+        self.events.push(recorded);
+    }
+
+    fn follow(&mut self, now: Now, event: &Event) {
+        match event {
+            Event::Leased { order, kitchen, token, cause } => {
+                self.soft.leases.give(now.mono, *order, token.counter);
+                self.stealable(*order, true);
+                self.load_changed(*kitchen);
+                if let Cause::Reassign { from, .. } = cause {
+                    self.freed(*from);
+                }
+            }
+            Event::Started { order, .. } => {
+                self.stealable(*order, false);
+                if let Some(kitchen) = self.state.orders.get(*order).and_then(|order| order.kitchen) {
+                    self.load_changed(kitchen);
+                }
+            }
+            Event::Completed { order, .. }
+            | Event::AttemptFailed { order, .. }
+            | Event::LeaseLost { order, .. }
+            | Event::Cancelled { order, .. }
+            | Event::DeadLettered { order, .. } => self.left_its_kitchen(*order),
+            Event::KitchenRegistered(registered) => {
+                if registered.kitchen.index() == self.soft.links.len() {
+                    self.soft.links.push(Link::default());
+                }
+                self.refresh(registered.kitchen);
+                self.freed(registered.kitchen);
+            }
+            Event::KitchenLost { kitchen, .. }
+            | Event::KitchenReturned { kitchen }
+            | Event::KitchenScheduling { kitchen, .. }
+            | Event::Drained { kitchen } => self.refresh(*kitchen),
+            Event::CityChanged { .. } | Event::PolicyChanged { .. } => self.configure_routing(),
+            Event::Accepted(_)
+            | Event::StageDone { .. }
+            | Event::MoveFailed { .. }
+            | Event::StaleRefused { .. }
+            | Event::EpochStarted { .. }
+            | Event::RushStarted { .. }
+            | Event::RushEnded { .. } => {}
+        }
+    }
+
+    fn left_its_kitchen(&mut self, id: OrderId) {
+        self.soft.leases.end(id);
+        self.stealable(id, false);
+        if let Some(kitchen) = self.state.orders.get(id).and_then(|order| order.kitchen) {
+            self.freed(kitchen);
+        }
+    }
+
+    fn freed(&mut self, kitchen: KitchenNo) {
+        self.load_changed(kitchen);
+        self.soft.freed.insert(kitchen);
+    }
+
+    pub(crate) fn without(&self, guard: Guard) -> bool {
+        self.settings.without == Some(guard)
+    }
+
+    pub(crate) fn reply(&mut self, request: RequestId, reply: Reply) {
+        self.effects.push(Effect::Reply(request, reply));
+    }
+
+    pub(crate) fn refuse(&mut self, request: RequestId, why: Refused) {
+        self.reply(request, Reply::Refused(why));
+    }
+
+    pub(crate) fn receipt(&self, id: OrderId) -> Option<Receipt> {
+        let order = self.state.orders.get(id)?;
+        Some(Receipt {
+            id,
+            state: order.state,
+            kitchen: order.kitchen.map(|number| self.state.kitchen(number).id.clone()),
+            attempt: order.attempt,
+            token: order.kitchen.map(|_| order.token),
+            placed_at: order.placed_at,
+            position: order.position,
+        })
+    }
+
+    fn cancel(&mut self, now: Now, request: RequestId, id: OrderId, by: Operator) {
+        let Some(order) = self.state.orders.get(id) else {
+            return self.refuse(request, Refused::NoSuchOrder(id));
+        };
+        if !order.state.is_open() {
+            return self.refuse(request, Refused::AlreadyEnded { order: id, state: order.state.word() });
+        }
+        let (state, kitchen, token) = (order.state, order.kitchen, order.token);
+        self.drop_move(now, id);
+        self.emit(now, Event::Cancelled { order: id, by });
+        if let (OrderState::Leased | OrderState::Cooking, Some(kitchen)) = (state, kitchen) {
+            self.tell(kitchen, BalancerMessage::Stop(LeaseName { order: id, token }));
+        }
+        self.reply(request, Reply::Done(format!("{id} is cancelled")));
+    }
+
+    fn set_policy(&mut self, now: Now, request: RequestId, policy: PolicyView, by: Operator) {
+        if let Err(why) = policy::check(&policy) {
+            return self.refuse(request, Refused::BadPolicy(why));
+        }
+        self.emit(now, Event::PolicyChanged { policy: Box::new(policy), by });
+        self.reply(request, Reply::Done("the policy is in force".into()));
+    }
+
+    fn configure_routing(&mut self) {
+        let scale = self.time_scale();
+        self.soft.routing.configure(&self.state.policy(), &self.state.city.zones, scale);
+    }
+
+    /// The configured time scale, or the median of the kitchens' averages, or a second before anything was cooked.
+    fn time_scale(&self) -> u64 {
+        if let Some(scale) = self.state.policy.as_ref().and_then(|policy| policy.time_scale_ms) {
+            return scale;
+        }
+        let mut averages: Vec<u32> =
+            self.state.kitchens.iter().map(|kitchen| kitchen.avg_ms).filter(|avg| *avg > 0).collect();
+        averages.sort_unstable();
+        averages.get(averages.len() / 2).map_or(1_000, |median| u64::from(*median))
+    }
+
+    /// Follows the median once it has moved by more than a twentieth, so that the index is rarely rebuilt.
+    fn rescale(&mut self) {
+        let (old, new) = (self.soft.routing.scale_ms(), self.time_scale());
+        if old.abs_diff(new) * 20 > old {
+            self.configure_routing();
+        }
+    }
+}
+
+fn decision_slot(order: OrderId) -> usize {
+    (order.0 % limits::DECISIONS_KEPT as u64) as usize
+}

@@ -1,0 +1,71 @@
+//! What the core asks the shell to do, once the events before it are durable.
+
+use protocol::api::Receipt;
+use protocol::link::BalancerMessage;
+use protocol::{KitchenId, OrderId};
+
+use crate::input::{ConnectionId, RequestId};
+
+/// One effect.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Answer a request; each is answered once.
+    Reply(RequestId, Reply),
+    /// Tell an agent.
+    Tell(ConnectionId, BalancerMessage),
+    /// End a connection after what was told.
+    Close(ConnectionId),
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// The order is in.
+    Placed(Receipt),
+    /// The same request was answered before; this is its order as it is now.
+    Replayed(Receipt),
+    /// Done, in a few words.
+    Done(String),
+    /// Not done.
+    Refused(Refused),
+}
+
+/// Why not; the HTTP layer gives each its status and code.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum Refused {
+    #[error("the line is full ({waiting} orders wait, the limit is {limit}): come back later")]
+    QueueFull { waiting: usize, limit: usize },
+    #[error("the city holds its limit of {limit} open orders: come back later")]
+    TooManyOpen { limit: usize },
+    #[error("the idempotency key was used for {order} with another body: use a new key for a new order")]
+    IdempotencyConflict { order: OrderId },
+    #[error("there is no order {0}, or it ended so long ago that only the ledger knows it")]
+    NoSuchOrder(OrderId),
+    #[error("there is no kitchen `{0}`")]
+    NoSuchKitchen(KitchenId),
+    #[error("{order} has ended already: it is {state}")]
+    AlreadyEnded { order: OrderId, state: &'static str },
+    #[error("{order} waits at the balancer and goes to the first free place: there is nothing to move yet")]
+    NotInAKitchen { order: OrderId },
+    #[error("{order} is already in {kitchen}")]
+    AlreadyThere { order: OrderId, kitchen: KitchenId },
+    #[error("{order} is being cooked in {kitchen} and finishes in place")]
+    AlreadyCooking { order: OrderId, kitchen: KitchenId },
+    #[error("{order} is being moved already")]
+    MoveInFlight { order: OrderId },
+    #[error("{limit} moves are in flight already: try again in a moment")]
+    TooManyMoves { limit: usize },
+    #[error("{kitchen} cannot take it: {why}")]
+    TargetUnfit { kitchen: KitchenId, why: &'static str },
+    #[error("{kitchen} did not answer in time and keeps the order")]
+    SourceSilent { kitchen: KitchenId },
+    #[error("{kitchen} needs {needs} places elsewhere and {free} are free: use force, or drain it later")]
+    NoRoomToDrain { kitchen: KitchenId, needs: u64, free: u64 },
+    #[error("{kitchen} is {state}: nothing to change")]
+    NothingToChange { kitchen: KitchenId, state: &'static str },
+    #[error("no rush is running")]
+    NoRush,
+    #[error("{0}")]
+    BadPolicy(String),
+}

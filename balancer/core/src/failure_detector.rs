@@ -1,0 +1,85 @@
+//! The failure detector: silence becomes suspicion, and a lease's length of silence becomes death.
+//!
+//! Suspicion is shown, and keeps new orders away; it never takes an order away. Only what is over ends: a lease, or the
+//! time in which a kitchen could still have one. A broken connection alone is a suspicion, not a death.
+
+use std::time::Duration;
+
+use protocol::api::Health;
+
+use crate::dispatcher::Core;
+use crate::event::{Event, KitchenNo, LossCause};
+use crate::input::Now;
+use crate::limits;
+
+/// What the signs of life of one kitchen say, with their age.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signs {
+    /// The verdict.
+    pub health: Health,
+    /// Since the last sign under this leader.
+    pub silent: Option<Duration>,
+    /// Until its leases are over if the silence goes on.
+    pub lease_left: Option<Duration>,
+    /// Whether it is connected.
+    pub connected: bool,
+}
+
+impl Core {
+    /// The signs of life of a kitchen.
+    #[must_use]
+    pub fn signs(&self, now: Duration, number: KitchenNo) -> Signs {
+        let lease = Duration::from_millis(u64::from(self.soft.timing.lease_ms));
+        let alive = self.state.kitchen(number).alive;
+        let Some(link) = self.soft.links.get(number.index()) else {
+            let health = if alive { Health::Suspected } else { Health::Dead };
+            return Signs { health, silent: None, lease_left: None, connected: false };
+        };
+        let silent = link.heard.map(|heard| now.saturating_sub(heard));
+        let health = match (alive, link.suspected) {
+            (false, _) => Health::Dead,
+            (true, true) => Health::Suspected,
+            (true, false) => Health::Alive,
+        };
+        let lease_left = silent.filter(|_| alive).map(|silent| lease.saturating_sub(silent));
+        Signs { health, silent, lease_left, connected: link.connection.is_some() }
+    }
+
+    /// Looks at every living kitchen's silence.
+    pub(crate) fn watch_kitchens(&mut self, now: Now) {
+        let heartbeat = Duration::from_millis(u64::from(self.soft.timing.heartbeat_ms));
+        let suspect = heartbeat.mul_f64(limits::SUSPECT_HEARTBEATS);
+        let lease = Duration::from_millis(u64::from(self.soft.timing.lease_ms));
+        for number in (0..self.state.kitchens.len()).map(|number| KitchenNo(number as u32)) {
+            if !self.state.kitchen(number).alive {
+                continue;
+            }
+            let link = self.soft.link_mut(number);
+            let silent = now.mono.saturating_sub(*link.heard.get_or_insert(now.mono));
+            if silent >= lease {
+                self.lost(now, number, silent);
+            } else if silent >= suspect && !link.suspected {
+                link.suspected = true;
+                self.refresh(number);
+            }
+        }
+    }
+
+    /// A sign of life on the kitchen's connection.
+    pub(crate) fn heard(&mut self, now: Now, number: KitchenNo) {
+        let link = self.soft.link_mut(number);
+        link.heard = Some(now.mono);
+        if link.suspected || !self.state.kitchen(number).alive {
+            self.soft.link_mut(number).suspected = false;
+            self.returned(now, number);
+            self.refresh(number);
+        }
+    }
+
+    fn lost(&mut self, now: Now, number: KitchenNo, silent: Duration) {
+        let silent_ms = u32::try_from(silent.as_millis()).unwrap_or(u32::MAX);
+        self.soft.link_mut(number).suspected = true;
+        self.emit(now, Event::KitchenLost { kitchen: number, cause: LossCause::KitchenSilent, silent_ms });
+        self.lose_all(now, number, LossCause::KitchenSilent);
+    }
+}

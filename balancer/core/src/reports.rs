@@ -1,0 +1,200 @@
+//! What agents report: signs of life, progress, results. Every report is measured against the newest token.
+//!
+//! Invariants:
+//! - a result is committed only under the order's newest token, from the kitchen that holds it, while it holds it;
+//! - a result that comes again under the token that was committed is settled again and changes nothing;
+//! - any other late result is refused, counted once, and settled so that the agent forgets it.
+
+use protocol::link::{AgentMessage, BalancerMessage, LeaseName};
+use protocol::{OrderId, OrderState};
+
+use crate::dispatcher::{Core, Guard};
+use crate::event::{Event, KitchenNo, LossCause};
+use crate::input::{ConnectionId, Now};
+use crate::limits;
+
+/// How a lease that an agent names stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// It is the newest, and this kitchen has it.
+    Current(OrderState),
+    /// The order was completed under this very token.
+    Settled,
+    /// Anything else.
+    Stale,
+}
+
+impl Core {
+    pub(crate) fn agent_says(&mut self, now: Now, connection: ConnectionId, message: AgentMessage) {
+        if let AgentMessage::Hello(hello) = message {
+            return self.join(now, connection, *hello);
+        }
+        // Whatever an old connection still says is repeated on the new one.
+        let Some(number) = self.soft.connections.get(&connection).copied() else { return };
+        match message {
+            AgentMessage::Hello(_) => {}
+            AgentMessage::Heartbeat { seq, held } => self.heartbeat(now, number, seq, &held),
+            AgentMessage::Started { lease, stage } => self.started(now, number, lease, stage),
+            AgentMessage::StageDone { lease, stage } => self.stage_done(now, number, lease, stage),
+            AgentMessage::Completed { lease, cooked_ms } => self.completed(now, number, lease, cooked_ms),
+            AgentMessage::Failed { lease, stage, output } => self.failed(now, number, lease, stage, &output),
+            AgentMessage::Released { lease } => self.released(now, number, lease),
+            AgentMessage::ReleaseRefused { lease, why } => self.release_refused(now, number, lease, why),
+            AgentMessage::Declined { lease, .. } => {
+                if let Standing::Current(_) = self.standing(number, lease) {
+                    self.lose(now, lease.order, LossCause::Declined);
+                }
+            }
+            AgentMessage::Goodbye => self.goodbye(now, number),
+        }
+    }
+
+    fn heartbeat(&mut self, now: Now, number: KitchenNo, seq: u64, held: &[LeaseName]) {
+        self.heard(now, number);
+        let link = self.soft.link_mut(number);
+        link.seq = link.seq.max(seq);
+        link.empty = held.is_empty();
+        let mut lost = Vec::new();
+        for lease in held {
+            match self.standing(number, *lease) {
+                Standing::Current(_) => self.soft.leases.renew(now.mono, lease.order, lease.token.counter),
+                Standing::Settled | Standing::Stale => lost.push(*lease),
+            }
+        }
+        if self.without(Guard::NamedRenewal) {
+            self.renew_everything(now, number);
+        }
+        self.tell(number, BalancerMessage::Renewed { seq, lost });
+    }
+
+    fn renew_everything(&mut self, now: Now, number: KitchenNo) {
+        let kitchen = self.state.kitchen(number);
+        let held: Vec<OrderId> = kitchen.waiting.iter().chain(&kitchen.cooking).copied().collect();
+        for order in held {
+            let counter = self.state.order(order).map_or(0, |order| order.token.counter);
+            self.soft.leases.renew(now.mono, order, counter);
+        }
+    }
+
+    fn started(&mut self, now: Now, number: KitchenNo, lease: LeaseName, stage: u8) {
+        match self.standing(number, lease) {
+            Standing::Current(OrderState::Leased) => {
+                self.emit(now, Event::Started { order: lease.order, token: lease.token, stage });
+            }
+            Standing::Current(_) | Standing::Settled => {}
+            Standing::Stale => self.tell(number, BalancerMessage::Stop(lease)),
+        }
+    }
+
+    fn stage_done(&mut self, now: Now, number: KitchenNo, lease: LeaseName, stage: u8) {
+        match self.standing(number, lease) {
+            Standing::Current(_) => {
+                let order = self.state.order(lease.order);
+                if order.is_some_and(|order| stage >= order.stages_done && stage < order.stages) {
+                    self.emit(now, Event::StageDone { order: lease.order, token: lease.token, stage });
+                }
+            }
+            Standing::Settled => {}
+            Standing::Stale => self.tell(number, BalancerMessage::Stop(lease)),
+        }
+    }
+
+    fn completed(&mut self, now: Now, number: KitchenNo, lease: LeaseName, cooked_ms: u32) {
+        let stale = match self.standing(number, lease) {
+            Standing::Current(_) => {
+                self.drop_move(now, lease.order);
+                self.emit(now, Event::Completed { order: lease.order, token: lease.token, cooked_ms });
+                false
+            }
+            Standing::Settled => false,
+            Standing::Stale => self.refuse_stale(now, number, lease),
+        };
+        self.tell(number, BalancerMessage::Settled { lease, stale });
+    }
+
+    fn failed(&mut self, now: Now, number: KitchenNo, lease: LeaseName, stage: u8, output: &str) {
+        let stale = match self.standing(number, lease) {
+            Standing::Current(_) => {
+                self.drop_move(now, lease.order);
+                let output = keep(output).into_boxed_str();
+                self.emit(now, Event::AttemptFailed { order: lease.order, token: lease.token, stage, output });
+                self.set_aside_if_poison(now, lease.order);
+                false
+            }
+            Standing::Settled => false,
+            Standing::Stale => self.refuse_stale(now, number, lease),
+        };
+        self.tell(number, BalancerMessage::Settled { lease, stale });
+    }
+
+    /// Counts a late result; an order that only the ledger knows is not counted, its token cannot be compared.
+    fn refuse_stale(&mut self, now: Now, number: KitchenNo, lease: LeaseName) -> bool {
+        if self.state.order(lease.order).is_some() {
+            self.emit(now, Event::StaleRefused { order: lease.order, kitchen: number, token: lease.token });
+        }
+        true
+    }
+
+    /// A lease ended without a result: the order waits again, or is set aside.
+    pub(crate) fn lose(&mut self, now: Now, id: OrderId, cause: LossCause) {
+        let Some(order) = self.state.order(id) else { return };
+        let token = order.token;
+        self.drop_move(now, id);
+        self.emit(now, Event::LeaseLost { order: id, token, cause });
+        self.set_aside_if_poison(now, id);
+    }
+
+    fn set_aside_if_poison(&mut self, now: Now, id: OrderId) {
+        let strikes = self.state.order(id).map_or(0, |order| order.strikes);
+        if strikes >= limits::STRIKES_MAX {
+            self.emit(now, Event::DeadLettered { order: id, strikes });
+        }
+    }
+
+    pub(crate) fn expire_leases(&mut self, now: Now) {
+        loop {
+            let state = &self.state;
+            let stands = |id: OrderId, counter: u64| {
+                let order = state.order(id);
+                order.is_some_and(|order| {
+                    order.token.counter == counter && matches!(order.state, OrderState::Leased | OrderState::Cooking)
+                })
+            };
+            let Some(id) = self.soft.leases.pop_over(now.mono, stands) else { return };
+            let Some(order) = self.state.order(id) else { continue };
+            let (kitchen, token) = (order.kitchen, order.token);
+            self.lose(now, id, LossCause::LeaseExpired);
+            if let Some(kitchen) = kitchen {
+                self.tell(kitchen, BalancerMessage::Stop(LeaseName { order: id, token }));
+            }
+        }
+    }
+
+    pub(crate) fn is_current(&self, number: KitchenNo, lease: LeaseName) -> bool {
+        matches!(self.standing(number, lease), Standing::Current(_))
+    }
+
+    fn standing(&self, number: KitchenNo, lease: LeaseName) -> Standing {
+        let Some(order) = self.state.order(lease.order) else { return Standing::Stale };
+        if self.without(Guard::Fencing) && order.state.is_open() {
+            return Standing::Current(order.state);
+        }
+        if order.token != lease.token || order.kitchen != Some(number) {
+            return Standing::Stale;
+        }
+        match order.state {
+            OrderState::Leased | OrderState::Cooking => Standing::Current(order.state),
+            OrderState::Completed => Standing::Settled,
+            OrderState::Queued | OrderState::Cancelled | OrderState::DeadLettered => Standing::Stale,
+        }
+    }
+}
+
+/// An output as it is kept: readable lines, nothing that a terminal would obey.
+fn keep(output: &str) -> String {
+    let lines: Vec<String> = output.lines().map(|line| protocol::text::clean(line, 200)).collect();
+    let mut kept = lines.join("\n");
+    let cut = (0..=protocol::link::OUTPUT_MAX.min(kept.len())).rev().find(|at| kept.is_char_boundary(*at)).unwrap_or(0);
+    kept.truncate(cut);
+    kept
+}

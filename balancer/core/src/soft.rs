@@ -1,0 +1,220 @@
+//! What a restart forgets: connections, signs of life, lease clocks, reservations, moves in flight, explanations.
+//!
+//! Nothing here is a promise: after a takeover it starts empty, every lease counts as renewed, and the agents tell the
+//! rest. Deterministic all the same: it follows only from inputs, and its chance is seeded.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use protocol::api::{MoveResult, Weights};
+use protocol::city::DishNo;
+use protocol::link::Timing;
+use protocol::{OrderId, WallTime};
+
+use crate::event::{KitchenNo, MoveReason};
+use crate::input::{ConnectionId, RequestId};
+use crate::lease::LeaseClock;
+use crate::limits;
+use crate::random::Random;
+use crate::routing::Routing;
+
+/// A kitchen's connection and signs of life.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Link {
+    /// The connection that counts, if there is one.
+    pub(crate) connection: Option<ConnectionId>,
+    /// The last sign of life under this leader.
+    pub(crate) heard: Option<Duration>,
+    /// The newest heartbeat of the session.
+    pub(crate) seq: u64,
+    /// The process, for people.
+    pub(crate) pid: u32,
+    /// Shown as suspected.
+    pub(crate) suspected: bool,
+    /// Its last heartbeat named nothing.
+    pub(crate) empty: bool,
+    /// Above the overload threshold, and not yet calm.
+    pub(crate) hot: bool,
+    /// Orders wait here while every station is busy.
+    pub(crate) crowded: bool,
+    /// Places promised to orders that are on their way.
+    pub(crate) reserved: u32,
+    /// When its drain gives up waiting.
+    pub(crate) drain_until: Option<Duration>,
+}
+
+/// A move that waits for its source.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Move {
+    pub(crate) from: KitchenNo,
+    pub(crate) to: KitchenNo,
+    pub(crate) reason: MoveReason,
+    pub(crate) since: Duration,
+    pub(crate) asked_at: WallTime,
+    pub(crate) request: Option<RequestId>,
+}
+
+/// A move as the feed tells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MoveAsked {
+    /// Which order.
+    pub order: OrderId,
+    /// The source.
+    pub from: KitchenNo,
+    /// The target.
+    pub to: KitchenNo,
+    /// Why.
+    pub reason: MoveReason,
+    /// When the source was asked.
+    pub at: WallTime,
+}
+
+/// A move that was considered and not tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skip {
+    /// When.
+    pub at: WallTime,
+    /// The source.
+    pub from: KitchenNo,
+    /// Why not.
+    pub why: &'static str,
+    /// How the move would have ended: always skipped.
+    pub result: MoveResult,
+}
+
+/// A kitchen in a decision: terms as parts of [`crate::policy::ONE`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each field is a factor of the score")]
+pub struct Candidate {
+    pub kitchen: KitchenNo,
+    pub score: u64,
+    pub load: u32,
+    pub specialty: u32,
+    pub time: u32,
+    pub distance: u32,
+}
+
+/// Why a kitchen could not be chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words say it")]
+pub enum Unfit {
+    Dead,
+    Suspected,
+    Cordoned,
+    Draining,
+    Full,
+}
+
+impl Unfit {
+    /// The word in JSON and on screens.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Dead => "dead",
+            Self::Suspected => "suspected",
+            Self::Cordoned => "cordoned",
+            Self::Draining => "draining",
+            Self::Full => "full",
+        }
+    }
+}
+
+/// The newest decision about an order.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// Which order.
+    pub order: OrderId,
+    /// When.
+    pub at: WallTime,
+    /// By which rule.
+    pub algorithm: protocol::api::Algorithm,
+    /// With which weights.
+    pub weights: Weights,
+    /// What was chosen.
+    pub chosen: KitchenNo,
+    /// Best first.
+    pub candidates: Vec<Candidate>,
+    /// How many could have been chosen beyond those.
+    pub more_candidates: u32,
+    /// Who could not.
+    pub excluded: Vec<(KitchenNo, Unfit)>,
+    /// How many more could not.
+    pub more_excluded: u32,
+}
+
+/// All of it.
+#[derive(Debug)]
+pub(crate) struct Soft {
+    pub(crate) timing: Timing,
+    pub(crate) links: Vec<Link>,
+    pub(crate) connections: BTreeMap<ConnectionId, KitchenNo>,
+    pub(crate) leases: LeaseClock,
+    pub(crate) moves: BTreeMap<OrderId, Move>,
+    /// Not started, not being moved, by main dish: what an idle station may take.
+    pub(crate) stealable: BTreeMap<DishNo, BTreeSet<OrderId>>,
+    /// How many kitchens are crowded.
+    pub(crate) crowded: usize,
+    /// Kitchens in which a place or a station has just become free.
+    pub(crate) freed: BTreeSet<KitchenNo>,
+    pub(crate) routing: Routing,
+    pub(crate) random: Random,
+    pub(crate) decisions: Vec<Option<Decision>>,
+    pub(crate) skips: VecDeque<Skip>,
+    pub(crate) said: BTreeMap<(KitchenNo, &'static str), Duration>,
+    pub(crate) next_tick: Duration,
+    pub(crate) next_cycle: Duration,
+    pub(crate) rush_next: Option<Duration>,
+    pub(crate) rush_ends: Option<Duration>,
+    pub(crate) rush_shed: u64,
+    pub(crate) shed: u64,
+    pub(crate) moves_asked: Vec<MoveAsked>,
+    pub(crate) leads: bool,
+}
+
+impl Soft {
+    pub(crate) fn new(timing: Timing, seed: u64) -> Self {
+        Self {
+            timing,
+            links: Vec::new(),
+            connections: BTreeMap::new(),
+            leases: LeaseClock::new(Duration::from_millis(u64::from(timing.lease_ms))),
+            moves: BTreeMap::new(),
+            stealable: BTreeMap::new(),
+            crowded: 0,
+            freed: BTreeSet::new(),
+            routing: Routing::default(),
+            random: Random::new(seed),
+            decisions: vec![None; limits::DECISIONS_KEPT],
+            skips: VecDeque::new(),
+            said: BTreeMap::new(),
+            next_tick: Duration::ZERO,
+            next_cycle: Duration::ZERO,
+            rush_next: None,
+            rush_ends: None,
+            rush_shed: 0,
+            shed: 0,
+            moves_asked: Vec::new(),
+            leads: false,
+        }
+    }
+
+    pub(crate) fn link(&self, kitchen: KitchenNo) -> &Link {
+        &self.links[kitchen.index()]
+    }
+
+    pub(crate) fn link_mut(&mut self, kitchen: KitchenNo) -> &mut Link {
+        &mut self.links[kitchen.index()]
+    }
+
+    /// Remembers that a move was considered, once in a while for the same kitchen and reason.
+    pub(crate) fn skip(&mut self, now: crate::input::Now, from: KitchenNo, why: &'static str) {
+        if self.said.get(&(from, why)).is_some_and(|last| now.mono < *last + limits::SKIP_REPEAT) {
+            return;
+        }
+        self.said.insert((from, why), now.mono);
+        if self.skips.len() == limits::SKIPS_KEPT {
+            self.skips.pop_front();
+        }
+        self.skips.push_back(Skip { at: now.wall, from, why, result: MoveResult::Skipped });
+    }
+}

@@ -1,0 +1,315 @@
+//! The only place where durable state changes.
+//!
+//! Applying decides nothing: an event that cannot be (a second completion, say) is still applied and counted, so that a
+//! faulty ledger shows in the proof instead of being smoothed over.
+
+use std::cmp::Reverse;
+
+use protocol::api::{MoveResult, Schedulable};
+use protocol::{FencingToken, OrderId, OrderState, Position, WallTime};
+
+use super::{Hop, Kitchen, Migration, Order, Rush, State};
+use crate::event::{Accepted, Cause, Event, KitchenNo, MoveReason, Recorded, Registered};
+use crate::limits;
+
+impl State {
+    /// Applies the next event of the ledger.
+    pub fn apply(&mut self, recorded: &Recorded) {
+        self.position = Position(self.position.0 + 1);
+        let at = recorded.at;
+        match &recorded.event {
+            Event::EpochStarted { epoch } => {
+                self.epoch = *epoch;
+                self.rush = None;
+            }
+            Event::CityChanged { city } => self.city.clone_from(city),
+            Event::PolicyChanged { policy, .. } => self.policy = Some(policy.as_ref().clone()),
+            Event::KitchenRegistered(registered) => self.registered(registered, at),
+            Event::KitchenLost { kitchen, cause, .. } => {
+                let kitchen = &mut self.kitchens[kitchen.index()];
+                kitchen.alive = false;
+                kitchen.since = at;
+                kitchen.lost = Some(*cause);
+                if *cause == crate::event::LossCause::AgentLeft {
+                    kitchen.schedulable = Schedulable::Retired;
+                }
+            }
+            Event::KitchenReturned { kitchen } => {
+                let kitchen = &mut self.kitchens[kitchen.index()];
+                kitchen.alive = true;
+                kitchen.since = at;
+            }
+            Event::KitchenScheduling { kitchen, schedulable, .. } => {
+                self.kitchens[kitchen.index()].schedulable = *schedulable;
+            }
+            Event::Drained { kitchen } => self.kitchens[kitchen.index()].schedulable = Schedulable::Cordoned,
+            Event::Accepted(accepted) => self.accepted(accepted, at),
+            Event::Leased { order, kitchen, token, cause } => self.leased(*order, *kitchen, *token, *cause, at),
+            Event::Started { order, stage, .. } => self.started(*order, *stage),
+            Event::StageDone { order, stage, .. } => self.stage_done(*order, *stage),
+            Event::Completed { order, cooked_ms, .. } => self.completed(*order, *cooked_ms, at),
+            Event::AttemptFailed { order, output, .. } => self.attempt_failed(*order, output),
+            Event::LeaseLost { order, cause, .. } => self.lease_lost(*order, *cause),
+            Event::MoveFailed { order, from, to, reason, result } => {
+                self.counts.moves_failed += 1;
+                self.touch(*order);
+                self.remember_move(Migration {
+                    at,
+                    order: *order,
+                    from: *from,
+                    to: *to,
+                    reason: *reason,
+                    pause_ms: None,
+                    result: *result,
+                });
+            }
+            Event::Cancelled { order, .. } => self.end(*order, OrderState::Cancelled, at),
+            Event::DeadLettered { order, .. } => self.end(*order, OrderState::DeadLettered, at),
+            Event::StaleRefused { order, .. } => {
+                self.counts.stale_refused += 1;
+                self.touch(*order);
+            }
+            Event::RushStarted { rate_milli, zone, lasts_ms, .. } => {
+                let placed = self.rush.map_or(0, |rush| rush.placed);
+                self.rush = Some(Rush { rate_milli: *rate_milli, zone: *zone, lasts_ms: *lasts_ms, since: at, placed });
+            }
+            Event::RushEnded { .. } => self.rush = None,
+        }
+    }
+
+    fn registered(&mut self, registered: &Registered, at: WallTime) {
+        match self.kitchens.get_mut(registered.kitchen.index()) {
+            Some(known) => known.register(registered, at),
+            None => self.kitchens.push(Kitchen::new(registered, at)),
+        }
+    }
+
+    fn accepted(&mut self, accepted: &Accepted, at: WallTime) {
+        let id = accepted.order;
+        self.last_order = id;
+        self.counts.accepted += 1;
+        if let (true, Some(rush)) = (accepted.rush, self.rush.as_mut()) {
+            rush.placed += 1;
+        }
+        if let Some(key) = &accepted.key {
+            self.keys.insert(key.clone(), id);
+        }
+        self.queue.insert((Reverse(accepted.priority), id));
+        self.orders.insert(Order {
+            id,
+            state: OrderState::Queued,
+            priority: accepted.priority,
+            zone: accepted.zone,
+            stages_done: 0,
+            stages: accepted.stages,
+            attempt: 0,
+            strikes: 0,
+            moves: 0,
+            kitchen: None,
+            token: FencingToken::default(),
+            placed_at: at,
+            leased_at: at,
+            ended_at: None,
+            position: self.position,
+            last: self.position,
+            items: accepted.items.clone(),
+            hops: Vec::new(),
+            next_cause: Cause::Dispatch,
+            customer: accepted.customer.clone(),
+            key: accepted.key.clone(),
+            failure: None,
+        });
+    }
+
+    fn leased(&mut self, id: OrderId, kitchen: KitchenNo, token: FencingToken, cause: Cause, at: WallTime) {
+        self.leave_place(id);
+        self.last_token = self.last_token.max(token);
+        self.counts.leased += 1;
+        self.kitchens[kitchen.index()].waiting.insert(id);
+        if let Cause::Reassign { from, reason, pause_ms } = cause {
+            self.counts.moves_done += 1;
+            let result = MoveResult::Done;
+            self.remember_move(Migration {
+                at,
+                order: id,
+                from,
+                to: kitchen,
+                reason,
+                pause_ms: Some(pause_ms),
+                result,
+            });
+        }
+        if matches!(cause, Cause::Recover { .. }) {
+            self.counts.recovered += 1;
+        }
+        let Some(order) = self.touch(id) else { return };
+        order.state = OrderState::Leased;
+        order.kitchen = Some(kitchen);
+        order.token = token;
+        order.attempt = order.attempt.saturating_add(1);
+        order.leased_at = at;
+        order.next_cause = Cause::Dispatch;
+        if matches!(cause, Cause::Reassign { reason: MoveReason::Overload | MoveReason::IdleStation, .. }) {
+            order.moves = order.moves.saturating_add(1);
+        }
+        if order.hops.len() < limits::HOPS_KEPT {
+            order.hops.push(Hop { kitchen, token, cause, at });
+        }
+    }
+
+    fn started(&mut self, id: OrderId, stage: u8) {
+        let oven = self.is_in_the_oven(id, stage);
+        let Some(order) = self.touch(id) else { return };
+        if order.state != OrderState::Leased {
+            return;
+        }
+        order.state = OrderState::Cooking;
+        let Some(number) = order.kitchen else { return };
+        self.counts.leased -= 1;
+        self.counts.cooking += 1;
+        let kitchen = &mut self.kitchens[number.index()];
+        kitchen.waiting.remove(&id);
+        kitchen.cooking.insert(id);
+        kitchen.in_the_oven += u32::from(oven);
+    }
+
+    fn stage_done(&mut self, id: OrderId, stage: u8) {
+        let before = self.is_in_the_oven(id, stage);
+        let after = self.is_in_the_oven(id, stage.saturating_add(1));
+        let Some(order) = self.touch(id) else { return };
+        order.stages_done = order.stages_done.max(stage.saturating_add(1)).min(order.stages);
+        if let (OrderState::Cooking, Some(number)) = (order.state, order.kitchen) {
+            let oven = &mut self.kitchens[number.index()].in_the_oven;
+            *oven = (*oven + u32::from(after)).saturating_sub(u32::from(before));
+        }
+    }
+
+    fn completed(&mut self, id: OrderId, cooked_ms: u32, at: WallTime) {
+        let Some(order) = self.orders.get(id) else { return };
+        if order.state == OrderState::Completed {
+            self.counts.twice += 1;
+            return;
+        }
+        if let Some(number) = order.kitchen {
+            let kitchen = &mut self.kitchens[number.index()];
+            kitchen.completed += 1;
+            kitchen.learn(cooked_ms);
+        }
+        self.end(id, OrderState::Completed, at);
+        if let Some(order) = self.orders.get_mut(id) {
+            order.stages_done = order.stages;
+        }
+    }
+
+    fn attempt_failed(&mut self, id: OrderId, output: &str) {
+        self.leave_place(id);
+        let Some(order) = self.touch(id) else { return };
+        order.strikes = order.strikes.saturating_add(1);
+        order.failure = Some(output.into());
+        order.next_cause = Cause::Retry;
+        let kitchen = order.kitchen;
+        self.wait_again(id);
+        if let Some(number) = kitchen {
+            self.kitchens[number.index()].failed += 1;
+        }
+    }
+
+    fn lease_lost(&mut self, id: OrderId, cause: crate::event::LossCause) {
+        self.leave_place(id);
+        let Some(order) = self.touch(id) else { return };
+        if order.state == OrderState::Cooking {
+            order.strikes = order.strikes.saturating_add(1);
+        }
+        let kitchen = order.kitchen;
+        if let Some(from) = kitchen {
+            order.next_cause = Cause::Recover { from, cause };
+        }
+        self.wait_again(id);
+        if let Some(number) = kitchen {
+            self.kitchens[number.index()].lost_leases += 1;
+        }
+    }
+
+    /// Puts an order that is nowhere back in the line.
+    fn wait_again(&mut self, id: OrderId) {
+        let Some(order) = self.orders.get_mut(id) else { return };
+        order.state = OrderState::Queued;
+        self.queue.insert((Reverse(order.priority), id));
+    }
+
+    fn end(&mut self, id: OrderId, how: OrderState, at: WallTime) {
+        self.leave_place(id);
+        let Some(order) = self.touch(id) else { return };
+        if !order.state.is_open() {
+            return;
+        }
+        order.state = how;
+        order.ended_at = Some(at);
+        self.orders.mark_ended();
+        match how {
+            OrderState::Completed => self.counts.completed += 1,
+            OrderState::Cancelled => self.counts.cancelled += 1,
+            OrderState::DeadLettered => self.counts.dead_lettered += 1,
+            OrderState::Queued | OrderState::Leased | OrderState::Cooking => {}
+        }
+        self.closed.push_back(id);
+        if self.closed.len() > limits::CLOSED_KEPT {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some(order) = self.closed.pop_front().and_then(|id| self.orders.remove(id)) else { return };
+        if let Some(key) = order.key {
+            self.keys.remove(&key);
+        }
+    }
+
+    /// Takes an open order out of the line or the kitchen it is in, and out of the count of its state.
+    fn leave_place(&mut self, id: OrderId) {
+        let Some(order) = self.orders.get(id) else { return };
+        let (state, priority, kitchen, stage) = (order.state, order.priority, order.kitchen, order.stages_done);
+        match (state, kitchen) {
+            (OrderState::Queued, _) => {
+                self.queue.remove(&(Reverse(priority), id));
+            }
+            (OrderState::Leased, Some(number)) => {
+                self.counts.leased -= 1;
+                self.kitchens[number.index()].waiting.remove(&id);
+            }
+            (OrderState::Cooking, Some(number)) => {
+                self.counts.cooking -= 1;
+                let oven = self.is_in_the_oven(id, stage);
+                let kitchen = &mut self.kitchens[number.index()];
+                kitchen.cooking.remove(&id);
+                kitchen.in_the_oven = kitchen.in_the_oven.saturating_sub(u32::from(oven));
+            }
+            (OrderState::Leased | OrderState::Cooking, None) => {}
+            (OrderState::Completed | OrderState::Cancelled | OrderState::DeadLettered, _) => {}
+        }
+    }
+
+    /// Whether this stage of the order cannot be broken off, by the menu.
+    #[must_use]
+    pub fn is_in_the_oven(&self, id: OrderId, stage: u8) -> bool {
+        let Some(order) = self.orders.get(id) else { return false };
+        order.items.iter().any(|item| {
+            let dish = self.city.menu.dish(item.dish);
+            dish.and_then(|dish| dish.stages.get(usize::from(stage))).is_some_and(|stage| !stage.interruptible)
+        })
+    }
+
+    fn touch(&mut self, id: OrderId) -> Option<&mut Order> {
+        let position = self.position;
+        let order = self.orders.get_mut(id)?;
+        order.last = position;
+        Some(order)
+    }
+
+    fn remember_move(&mut self, migration: Migration) {
+        if self.migrations.len() == limits::MIGRATIONS_KEPT {
+            self.migrations.pop_front();
+        }
+        self.migrations.push_back(migration);
+    }
+}

@@ -1,0 +1,173 @@
+//! The HTTP side: accepts connections within limits, and leads each request to its handler. Decides nothing.
+//!
+//! hyper's own loop with a timer, because `axum::serve` has no header timeout: idle sockets and half-sent headers would
+//! stay open for ever.
+
+mod answer;
+mod kitchens;
+mod ops;
+mod orders;
+mod problem;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hyper::body::Incoming;
+use hyper::header::{SEC_WEBSOCKET_KEY, UPGRADE};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::upgrade::Upgraded;
+use hyper::{Method, Request};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::hub::Hub;
+use crate::shutdown::Shutdown;
+use crate::{feed, link};
+use answer::{Answer, Response};
+
+/// Connections at one time: 10,000 clients, 1,000 consoles, and some to spare. About 3 kB each when idle.
+const CONNECTIONS_MAX: usize = 12_000;
+/// The whole head of a request comes within this time.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// A request's head is at most so long, in bytes.
+const HEAD_MAX: usize = 16 * 1024;
+
+/// Serves until told to end, then lets running requests finish.
+pub(crate) async fn serve(listener: TcpListener, hub: Arc<Hub>, mut shutdown: Shutdown) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    // Over the limit the connection is closed: a client sees that, and an open one is not slowed down.
+                    if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+                        let (hub, shutdown) = (Arc::clone(&hub), shutdown.clone());
+                        connections.spawn(async move {
+                            connection(stream, hub, shutdown).await;
+                            drop(place);
+                        });
+                    }
+                }
+                Err(error) => {
+                    // Out of descriptors, most likely: others may end meanwhile.
+                    tracing::warn!(%error, "cannot accept");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            () = shutdown.wanted() => break,
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+async fn connection(stream: TcpStream, hub: Arc<Hub>, mut shutdown: Shutdown) {
+    // Without it small answers would wait for the client's acknowledgement; failing costs only time.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request| {
+        let hub = Arc::clone(&hub);
+        async move { Ok::<_, std::convert::Infallible>(timed(hub, request).await) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_MAX)
+        .pipeline_flush(true)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(served);
+    tokio::select! {
+        // A client that broke off is its own affair.
+        _ = served.as_mut() => {}
+        () = shutdown.wanted() => {
+            served.as_mut().graceful_shutdown();
+            let _ = served.await;
+        }
+    }
+}
+
+async fn timed(hub: Arc<Hub>, request: Request<Incoming>) -> Response {
+    let began = Instant::now();
+    let (route, answer) = route(&hub, request).await;
+    let response = answer.into_response();
+    hub.lock().metrics.answered(route, response.status().as_u16(), began.elapsed());
+    response
+}
+
+/// The handler of a request, and the name under which it is counted.
+async fn route(hub: &Arc<Hub>, request: Request<Incoming>) -> (&'static str, Answer) {
+    let path = request.uri().path().to_owned();
+    let Some(rest) = path.strip_prefix(protocol::api::PREFIX) else { return at_root(hub, &request, &path).await };
+    let segments: Vec<&str> = rest.split('/').filter(|segment| !segment.is_empty()).collect();
+    match (request.method(), segments.as_slice()) {
+        (&Method::POST, ["orders"]) => ("/orders", orders::place(hub, request).await),
+        (&Method::POST, ["orders", "batch"]) => ("/orders/batch", orders::place_batch(hub, request).await),
+        (&Method::GET, ["orders"]) => ("/orders", orders::list(hub, &request).await),
+        (&Method::GET, ["orders", id]) => ("/orders/{id}", orders::show(hub, id).await),
+        (&Method::DELETE, ["orders", id]) => ("/orders/{id}", orders::cancel(hub, &request, id).await),
+        (&Method::GET, ["orders", id, "history"]) => ("/orders/{id}/history", orders::history(hub, id).await),
+        (&Method::GET, ["orders", id, "explain"]) => ("/orders/{id}/explain", orders::explain(hub, id).await),
+        (&Method::POST, ["orders", id, "migrate"]) => ("/orders/{id}/migrate", orders::migrate(hub, request, id).await),
+        (&Method::GET, ["kitchens"]) => ("/kitchens", kitchens::list(hub).await),
+        (&Method::GET, ["kitchens", id]) => ("/kitchens/{id}", kitchens::show(hub, id).await),
+        (&Method::POST, ["kitchens", id, "cordon"]) => ("/kitchens/{id}/cordon", kitchens::cordon(hub, &request, id).await),
+        (&Method::POST, ["kitchens", id, "uncordon"]) => ("/kitchens/{id}/uncordon", kitchens::uncordon(hub, &request, id).await),
+        (&Method::POST, ["kitchens", id, "drain"]) => ("/kitchens/{id}/drain", kitchens::drain(hub, request, id).await),
+        (&Method::GET, ["policy"]) => ("/policy", ops::policy(hub).await),
+        (&Method::PUT, ["policy"]) => ("/policy", ops::set_policy(hub, request).await),
+        (&Method::GET, ["migrations"]) => ("/migrations", ops::migrations(hub, &request).await),
+        (&Method::GET, ["rush"]) => ("/rush", ops::rush(hub).await),
+        (&Method::POST, ["rush"]) => ("/rush", ops::start_rush(hub, request).await),
+        (&Method::DELETE, ["rush"]) => ("/rush", ops::stop_rush(hub, &request).await),
+        (&Method::GET, ["proof"]) => ("/proof", ops::proof(hub).await),
+        (&Method::GET, ["status"]) => ("/status", ops::status(hub).await),
+        (&Method::GET, ["feed"]) => ("/feed", upgrade(request, Arc::clone(hub), feed::serve)),
+        (&Method::GET, ["link"]) => ("/link", upgrade(request, Arc::clone(hub), link::serve)),
+        (_, known) if is_known(known) => ("other", Answer::from(problem::method_not_allowed(request.method()))),
+        _ => ("other", Answer::from(problem::not_found(&path))),
+    }
+}
+
+fn is_known(segments: &[&str]) -> bool {
+    match segments {
+        ["orders" | "kitchens" | "policy" | "migrations" | "rush" | "proof" | "status" | "feed" | "link"] => true,
+        ["orders" | "kitchens", _] => true,
+        ["orders", _, "history" | "explain" | "migrate"] | ["kitchens", _, "cordon" | "uncordon" | "drain"] => true,
+        _ => false,
+    }
+}
+
+async fn at_root(hub: &Arc<Hub>, request: &Request<Incoming>, path: &str) -> (&'static str, Answer) {
+    match (request.method(), path) {
+        (&Method::GET | &Method::HEAD, "/healthz") => ("/healthz", Answer::text("ok\n")),
+        (&Method::GET | &Method::HEAD, "/readyz") => ("/readyz", Answer::text("leading\n")),
+        (&Method::GET, "/metrics") => ("/metrics", ops::metrics(hub).await),
+        (method, "/healthz" | "/readyz" | "/metrics") => ("other", Answer::from(problem::method_not_allowed(method))),
+        _ => ("other", Answer::from(problem::not_found(path))),
+    }
+}
+
+/// Answers 101 and hands the connection to `serve`.
+fn upgrade<F>(mut request: Request<Incoming>, hub: Arc<Hub>, serve: impl FnOnce(Arc<Hub>, Upgraded) -> F + Send + 'static) -> Answer
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let wants = request.headers().get(UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    let key = request.headers().get(SEC_WEBSOCKET_KEY).filter(|_| wants);
+    let Some(accept) = key.map(|key| derive_accept_key(key.as_bytes())) else {
+        return Answer::from(problem::upgrade_required());
+    };
+    let upgraded = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        // A client that broke off in the middle wants nothing more.
+        if let Ok(connection) = upgraded.await {
+            serve(hub, connection).await;
+        }
+    });
+    Answer::switching(&accept)
+}

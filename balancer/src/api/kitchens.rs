@@ -1,0 +1,75 @@
+//! Requests about kitchens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use balancer_core::{Input, Refused};
+use hyper::Request;
+use hyper::body::Incoming;
+use protocol::KitchenId;
+use protocol::api::{Drain, Kitchens};
+
+use super::answer::Answer;
+use super::orders::{answer, json_or_default, operator};
+use super::problem;
+use crate::hub::Hub;
+use crate::views;
+
+pub(super) async fn list(hub: &Arc<Hub>) -> Answer {
+    let seen = hub.read(|inner, now| {
+        let kitchens = inner.kitchens().map(|(number, _)| views::kitchen(inner, now.mono, number)).collect();
+        Kitchens { kitchens, position: inner.core.state().position() }
+    });
+    match seen.await {
+        Ok(kitchens) => Answer::json(&kitchens),
+        Err(stopping) => stopping.into(),
+    }
+}
+
+pub(super) async fn show(hub: &Arc<Hub>, id: &str) -> Answer {
+    let id: KitchenId = match id.parse() {
+        Ok(id) => id,
+        Err(error) => return problem::bad_id(&error).into(),
+    };
+    let seen = hub.read(|inner, now| {
+        let number = inner.core.state().find_kitchen(&id)?;
+        Some(views::kitchen(inner, now.mono, number))
+    });
+    match seen.await {
+        Ok(Some(kitchen)) => Answer::json(&kitchen),
+        Ok(None) => problem::refused(&Refused::NoSuchKitchen(id)).into(),
+        Err(stopping) => stopping.into(),
+    }
+}
+
+pub(super) async fn cordon(hub: &Arc<Hub>, request: &Request<Incoming>, id: &str) -> Answer {
+    let (kitchen, by) = match id.parse().map_err(|error| problem::bad_id(&error)).and_then(|id| Ok((id, operator(request.headers())?))) {
+        Ok(wish) => wish,
+        Err(problem) => return problem.into(),
+    };
+    answer(hub.ask(|request| Input::Cordon { request, kitchen, by }).await)
+}
+
+pub(super) async fn uncordon(hub: &Arc<Hub>, request: &Request<Incoming>, id: &str) -> Answer {
+    let (kitchen, by) = match id.parse().map_err(|error| problem::bad_id(&error)).and_then(|id| Ok((id, operator(request.headers())?))) {
+        Ok(wish) => wish,
+        Err(problem) => return problem.into(),
+    };
+    answer(hub.ask(|request| Input::Uncordon { request, kitchen, by }).await)
+}
+
+pub(super) async fn drain(hub: &Arc<Hub>, request: Request<Incoming>, id: &str) -> Answer {
+    let (kitchen, by) = match id.parse().map_err(|error| problem::bad_id(&error)).and_then(|id| Ok((id, operator(request.headers())?))) {
+        Ok(wish) => wish,
+        Err(problem) => return problem.into(),
+    };
+    let Drain { deadline_ms, force } = match json_or_default(request).await {
+        Ok(drain) => drain,
+        Err(problem) => return problem.into(),
+    };
+    if deadline_ms.is_some_and(|ms| ms > 3_600_000) {
+        return problem::invalid("deadline", "deadline_ms is at most 3600000").into();
+    }
+    let deadline = deadline_ms.map(Duration::from_millis);
+    answer(hub.ask(|request| Input::Drain { request, kitchen, deadline, force, by }).await)
+}

@@ -1,0 +1,130 @@
+//! Requests about the whole: policy, migrations, rush, proof, status, metrics.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use balancer_core::{Input, Refused};
+use hyper::Request;
+use hyper::body::Incoming;
+use protocol::api::{Migrations, PolicyChange, PolicyView, StartRush};
+
+use super::answer::Answer;
+use super::orders::{answer, json, operator, pairs};
+use super::problem;
+use crate::hub::{Hub, Stopping};
+use crate::{VERSION, metrics, views};
+
+fn seen<T: serde::Serialize>(seen: Result<T, Stopping>) -> Answer {
+    match seen {
+        Ok(body) => Answer::json(&body),
+        Err(stopping) => stopping.into(),
+    }
+}
+
+pub(super) async fn policy(hub: &Arc<Hub>) -> Answer {
+    seen(hub.read(|inner, _| inner.core.state().policy()).await)
+}
+
+pub(super) async fn set_policy(hub: &Arc<Hub>, request: Request<Incoming>) -> Answer {
+    let by = match operator(request.headers()) {
+        Ok(by) => by,
+        Err(problem) => return problem.into(),
+    };
+    let change: PolicyChange = match json(request).await {
+        Ok(change) => change,
+        Err(problem) => return problem.into(),
+    };
+    let policy = Box::new(changed(hub.lock().core.state().policy(), change));
+    let after = (*policy).clone();
+    match hub.ask(|request| Input::SetPolicy { request, policy, by }).await {
+        Ok(balancer_core::Reply::Done(_)) => Answer::json(&after),
+        replied => answer(replied),
+    }
+}
+
+fn changed(old: PolicyView, change: PolicyChange) -> PolicyView {
+    PolicyView {
+        algorithm: change.algorithm.unwrap_or(old.algorithm),
+        weights: change.weights.unwrap_or(old.weights),
+        time_scale_ms: change.time_scale_ms.unwrap_or(old.time_scale_ms),
+        distance_scale_km: change.distance_scale_km.unwrap_or(old.distance_scale_km),
+        overload_threshold: change.overload_threshold.unwrap_or(old.overload_threshold),
+        calm_threshold: change.calm_threshold.unwrap_or(old.calm_threshold),
+        available_threshold: change.available_threshold.unwrap_or(old.available_threshold),
+        max_migrations_per_cycle: change.max_migrations_per_cycle.unwrap_or(old.max_migrations_per_cycle),
+        cycle_ms: change.cycle_ms.unwrap_or(old.cycle_ms),
+        min_stay_ms: change.min_stay_ms.unwrap_or(old.min_stay_ms),
+        max_hops: change.max_hops.unwrap_or(old.max_hops),
+        migrate: change.migrate.unwrap_or(old.migrate),
+        steal: change.steal.unwrap_or(old.steal),
+    }
+}
+
+pub(super) async fn migrations(hub: &Arc<Hub>, request: &Request<Incoming>) -> Answer {
+    let mut limit = 100;
+    for (name, value) in pairs(request.uri().query().unwrap_or_default()) {
+        match (name, value.parse()) {
+            ("limit", Ok(wanted @ 1..=2_000)) => limit = wanted,
+            _ => return problem::invalid("bad_query", "only limit, 1 to 2000").into(),
+        }
+    }
+    seen(hub.read(|inner, _| Migrations { migrations: views::migrations(inner, limit) }).await)
+}
+
+pub(super) async fn rush(hub: &Arc<Hub>) -> Answer {
+    match hub.read(|inner, now| views::rush(inner, now.mono)).await {
+        Ok(Some(rush)) => Answer::json(&rush),
+        Ok(None) => problem::refused(&Refused::NoRush).into(),
+        Err(stopping) => stopping.into(),
+    }
+}
+
+pub(super) async fn start_rush(hub: &Arc<Hub>, request: Request<Incoming>) -> Answer {
+    let by = match operator(request.headers()) {
+        Ok(by) => by,
+        Err(problem) => return problem.into(),
+    };
+    let StartRush { rate, for_s, zone } = match json(request).await {
+        Ok(rush) => rush,
+        Err(problem) => return problem.into(),
+    };
+    if !(0.1..=100_000.0).contains(&rate) {
+        return problem::invalid("rate", "rate is 0.1 to 100000 orders a second").into();
+    }
+    if !(1..=3_600).contains(&for_s) {
+        return problem::invalid("for_s", "for_s is 1 to 3600 seconds").into();
+    }
+    let zone = match zone {
+        None => None,
+        Some(name) => match hub.lock().names.zone(&name) {
+            Some(zone) => Some(zone),
+            None => return problem::unknown_zone(&name).into(),
+        },
+    };
+    let lasts = Duration::from_secs(for_s);
+    answer(hub.ask(|request| Input::StartRush { request, rate, lasts, zone, by }).await)
+}
+
+pub(super) async fn stop_rush(hub: &Arc<Hub>, request: &Request<Incoming>) -> Answer {
+    let by = match operator(request.headers()) {
+        Ok(by) => by,
+        Err(problem) => return problem.into(),
+    };
+    answer(hub.ask(|request| Input::StopRush { request, by }).await)
+}
+
+pub(super) async fn proof(hub: &Arc<Hub>) -> Answer {
+    seen(hub.read(|inner, _| inner.core.state().proof()).await)
+}
+
+pub(super) async fn status(hub: &Arc<Hub>) -> Answer {
+    let shown = Arc::clone(hub);
+    seen(hub.read(move |inner, now| views::status(&shown, inner, now)).await)
+}
+
+pub(super) async fn metrics(hub: &Arc<Hub>) -> Answer {
+    match hub.read(|inner, now| metrics::page(inner, now.mono, VERSION)).await {
+        Ok(page) => Answer::text(page),
+        Err(stopping) => stopping.into(),
+    }
+}

@@ -1,0 +1,363 @@
+//! Requests about orders: bytes to inputs, replies to bytes. What cannot be parsed or named is refused here, before the core.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use balancer_core::input::{NewOrder, Operator, RequestId};
+use balancer_core::{Input, Reply};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
+use hyper::{HeaderMap, Request, StatusCode};
+use protocol::api::{BatchResult, BatchResults, History, IDEMPOTENCY_KEY, MigrateTo, OPERATOR, OrderPage, Problem, REASON};
+use protocol::order::{BATCH_MAX, CUSTOMER_MAX, ITEMS_MAX, KEY_MAX, QUANTITY_MAX};
+use protocol::{Item, KitchenId, OrderId, OrderState, Priority, text};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::answer::Answer;
+use super::problem;
+use crate::hub::{Hub, Names};
+use crate::{history as ledger_history, views};
+
+/// A body, in bytes.
+pub(super) const BODY_MAX: usize = 64 * 1024;
+/// The body of a batch.
+const BATCH_BODY_MAX: usize = 4 * 1024 * 1024;
+/// The whole body comes within this time.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Orders on one page of a list.
+const PAGE_MAX: usize = 1_000;
+const PAGE_DEFAULT: usize = 50;
+
+/// [`protocol::api::PlaceOrder`] without copies: parsing is a tenth of an order's cost.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Placed<'a> {
+    #[serde(borrow)]
+    items: Vec<PlacedItem<'a>>,
+    #[serde(borrow)]
+    zone: Cow<'a, str>,
+    #[serde(borrow, default)]
+    customer: Option<Cow<'a, str>>,
+    #[serde(default)]
+    priority: Priority,
+    #[serde(borrow, default)]
+    key: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlacedItem<'a> {
+    #[serde(borrow)]
+    dish: Cow<'a, str>,
+    #[serde(default = "one")]
+    quantity: u64,
+}
+
+fn one() -> u64 {
+    1
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlacedBatch<'a> {
+    #[serde(borrow)]
+    orders: Vec<Placed<'a>>,
+}
+
+pub(super) async fn place(hub: &Arc<Hub>, request: Request<Incoming>) -> Answer {
+    let header = request.headers().get(IDEMPOTENCY_KEY).cloned();
+    let body = match body(request, BODY_MAX).await {
+        Ok(body) => body,
+        Err(problem) => return problem.into(),
+    };
+    let mut placed: Placed<'_> = match serde_json::from_slice(&body) {
+        Ok(placed) => placed,
+        Err(error) => return problem::malformed(&error).into(),
+    };
+    if let Some(header) = &header {
+        let Ok(key) = header.to_str() else {
+            return problem::invalid("invalid_key", "the idempotency key must be visible ASCII").into();
+        };
+        placed.key = Some(Cow::Borrowed(key));
+    }
+    let order = match check(&hub.lock().names, placed) {
+        Ok(order) => order,
+        Err(problem) => return problem.into(),
+    };
+    match hub.ask(|request| Input::Submit { request, order }).await {
+        Ok(Reply::Placed(receipt)) => Answer::json_with(StatusCode::CREATED, &receipt),
+        Ok(Reply::Replayed(receipt)) => Answer::json(&receipt).replayed(),
+        Ok(other) => reply(other),
+        Err(stopping) => stopping.into(),
+    }
+}
+
+pub(super) async fn place_batch(hub: &Arc<Hub>, request: Request<Incoming>) -> Answer {
+    let body = match body(request, BATCH_BODY_MAX).await {
+        Ok(body) => body,
+        Err(problem) => return problem.into(),
+    };
+    let batch: PlacedBatch<'_> = match serde_json::from_slice(&body) {
+        Ok(batch) => batch,
+        Err(error) => return problem::malformed(&error).into(),
+    };
+    if batch.orders.is_empty() || batch.orders.len() > BATCH_MAX {
+        let detail = format!("a batch holds 1 to {BATCH_MAX} orders, this one {}", batch.orders.len());
+        return problem::invalid("batch_size", detail).into();
+    }
+    let checked: Vec<Result<NewOrder, Problem>> = {
+        let inner = hub.lock();
+        batch.orders.into_iter().map(|placed| check(&inner.names, placed)).collect()
+    };
+    let mut refused: Vec<Option<Problem>> = Vec::with_capacity(checked.len());
+    let mut wishes = Vec::with_capacity(checked.len());
+    for order in checked {
+        match order {
+            Ok(order) => {
+                refused.push(None);
+                wishes.push(move |request: RequestId| Input::Submit { request, order });
+            }
+            Err(problem) => refused.push(Some(problem)),
+        }
+    }
+    let replies = match hub.ask_all(wishes).await {
+        Ok(replies) => replies,
+        Err(stopping) => return stopping.into(),
+    };
+    let mut replies = replies.into_iter();
+    let results = refused.into_iter().map(|problem| match problem {
+        Some(problem) => BatchResult::Refused(problem),
+        None => match replies.next().flatten() {
+            Some(Reply::Placed(receipt) | Reply::Replayed(receipt)) => BatchResult::Placed(receipt),
+            Some(Reply::Refused(why)) => BatchResult::Refused(problem::refused(&why)),
+            Some(Reply::Done(_)) | None => BatchResult::Refused(problem::stopping()),
+        },
+    });
+    Answer::json(&BatchResults { results: results.collect() })
+}
+
+/// Names to numbers, and every limit.
+fn check(names: &Names, placed: Placed<'_>) -> Result<NewOrder, Problem> {
+    if placed.items.is_empty() || placed.items.len() > ITEMS_MAX {
+        return Err(problem::invalid("items_count", format!("an order has 1 to {ITEMS_MAX} dishes, this one {}", placed.items.len())));
+    }
+    let mut items = Vec::with_capacity(placed.items.len());
+    for item in &placed.items {
+        let dish = names.dish(&item.dish).ok_or_else(|| problem::unknown_dish(&item.dish))?;
+        let quantity = u16::try_from(item.quantity).ok().filter(|quantity| (1..=QUANTITY_MAX).contains(quantity));
+        let quantity = quantity.ok_or_else(|| {
+            problem::invalid("quantity", format!("a quantity is 1 to {QUANTITY_MAX}, this one {}", item.quantity))
+        })?;
+        items.push(Item { dish, quantity });
+    }
+    let zone = names.zone(&placed.zone).ok_or_else(|| problem::unknown_zone(&placed.zone))?;
+    if let Some(Err(why)) = placed.customer.as_deref().map(|customer| text::check(customer, CUSTOMER_MAX)) {
+        return Err(problem::invalid("invalid_customer", format!("the customer's name {why}")));
+    }
+    if let Some(Err(why)) = placed.key.as_deref().map(|key| text::check(key, KEY_MAX)) {
+        return Err(problem::invalid("invalid_key", format!("the idempotency key {why}")));
+    }
+    let own = |text: Cow<'_, str>| text.into_owned().into_boxed_str();
+    Ok(NewOrder { items, zone, customer: placed.customer.map(own), priority: placed.priority, key: placed.key.map(own) })
+}
+
+pub(super) async fn show(hub: &Arc<Hub>, id: &str) -> Answer {
+    let id: OrderId = match id.parse() {
+        Ok(id) => id,
+        Err(error) => return problem::bad_id(&error).into(),
+    };
+    let found = hub.read(|inner, _| {
+        let state = inner.core.state();
+        state.order(id).map(|order| views::order(state, order))
+    });
+    match found.await {
+        Ok(Some(order)) => Answer::json(&order),
+        Ok(None) => problem::refused(&balancer_core::Refused::NoSuchOrder(id)).into(),
+        Err(stopping) => stopping.into(),
+    }
+}
+
+pub(super) async fn list(hub: &Arc<Hub>, request: &Request<Incoming>) -> Answer {
+    let filter = match Filter::parse(request.uri().query().unwrap_or_default()) {
+        Ok(filter) => filter,
+        Err(problem) => return problem.into(),
+    };
+    let page = hub.read(|inner, _| {
+        let state = inner.core.state();
+        let kitchen = filter.kitchen.as_ref().map(|id| state.find_kitchen(id));
+        let fits = |order: &&balancer_core::state::Order| {
+            filter.state.is_none_or(|wanted| order.state == wanted)
+                && kitchen.is_none_or(|number| number.is_some() && order.kitchen == number)
+        };
+        let mut found = state.orders().below(filter.below).filter(fits);
+        let orders: Vec<_> = found.by_ref().take(filter.limit).map(|order| views::order(state, order)).collect();
+        let more = found.next().is_some();
+        let next = orders.last().filter(|_| more).map(|order| order.id.to_string());
+        OrderPage { orders, next, position: state.position() }
+    });
+    match page.await {
+        Ok(page) => Answer::json(&page),
+        Err(stopping) => stopping.into(),
+    }
+}
+
+struct Filter {
+    state: Option<OrderState>,
+    kitchen: Option<KitchenId>,
+    limit: usize,
+    below: OrderId,
+}
+
+impl Filter {
+    fn parse(query: &str) -> Result<Self, Problem> {
+        let mut filter = Self { state: None, kitchen: None, limit: PAGE_DEFAULT, below: OrderId(u64::MAX - 256) };
+        for (name, value) in pairs(query) {
+            let bad = |why: String| problem::invalid("bad_query", format!("{name}: {why}"));
+            match name {
+                "state" => filter.state = Some(value.parse().map_err(bad)?),
+                "kitchen" => filter.kitchen = Some(value.parse().map_err(|error: protocol::ids::BadId| bad(error.to_string()))?),
+                "limit" => {
+                    let limit = value.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit));
+                    filter.limit = limit.ok_or_else(|| bad(format!("1 to {PAGE_MAX}")))?;
+                }
+                "cursor" => filter.below = value.parse().map_err(|error: protocol::ids::BadId| bad(error.to_string()))?,
+                _ => return Err(bad("not one of state, kitchen, limit, cursor".into())),
+            }
+        }
+        Ok(filter)
+    }
+}
+
+/// `a=1&b=2`; ids and states need no percent signs.
+pub(super) fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+}
+
+pub(super) async fn history(hub: &Arc<Hub>, id: &str) -> Answer {
+    let id: OrderId = match id.parse() {
+        Ok(id) => id,
+        Err(error) => return problem::bad_id(&error).into(),
+    };
+    let found = hub.read(|inner, _| {
+        let state = inner.core.state();
+        let names: Vec<String> = state.kitchens().iter().map(|kitchen| kitchen.id.to_string()).collect();
+        state.order(id).map(|order| (names, order.position, order.last))
+    });
+    let (names, first, last) = match found.await {
+        Ok(Some(found)) => found,
+        Ok(None) => return problem::refused(&balancer_core::Refused::NoSuchOrder(id)).into(),
+        Err(stopping) => return stopping.into(),
+    };
+    let dir = hub.data_dir.clone();
+    match tokio::task::spawn_blocking(move || ledger_history::read(&dir, &names, id, (first, last))).await {
+        Ok(Ok(events)) => Answer::json(&History { id, events }),
+        Ok(Err(error)) => problem::unreadable(&error).into(),
+        Err(panic) => problem::unreadable(&panic).into(),
+    }
+}
+
+pub(super) async fn explain(hub: &Arc<Hub>, id: &str) -> Answer {
+    let id: OrderId = match id.parse() {
+        Ok(id) => id,
+        Err(error) => return problem::bad_id(&error).into(),
+    };
+    let found = hub.read(|inner, _| {
+        let state = inner.core.state();
+        let known = state.order(id).map(|order| order.attempt);
+        (known, inner.core.decision(id).map(|decision| views::explain(state, decision)))
+    });
+    match found.await {
+        Ok((Some(_), Some(explained))) => Answer::json(&explained),
+        Ok((Some(0), None)) => problem::no_decision(format!("{id} waits for a free place: nothing was decided yet")).into(),
+        Ok((Some(_), None)) => problem::no_decision(format!("the decision about {id} is no longer remembered")).into(),
+        Ok((None, _)) => problem::refused(&balancer_core::Refused::NoSuchOrder(id)).into(),
+        Err(stopping) => stopping.into(),
+    }
+}
+
+pub(super) async fn cancel(hub: &Arc<Hub>, request: &Request<Incoming>, id: &str) -> Answer {
+    let order: OrderId = match id.parse() {
+        Ok(id) => id,
+        Err(error) => return problem::bad_id(&error).into(),
+    };
+    let by = match operator(request.headers()) {
+        Ok(by) => by,
+        Err(problem) => return problem.into(),
+    };
+    answer(hub.ask(|request| Input::Cancel { request, order, by }).await)
+}
+
+pub(super) async fn migrate(hub: &Arc<Hub>, request: Request<Incoming>, id: &str) -> Answer {
+    let order: OrderId = match id.parse() {
+        Ok(id) => id,
+        Err(error) => return problem::bad_id(&error).into(),
+    };
+    let by = match operator(request.headers()) {
+        Ok(by) => by,
+        Err(problem) => return problem.into(),
+    };
+    let MigrateTo { to } = match json(request).await {
+        Ok(body) => body,
+        Err(problem) => return problem.into(),
+    };
+    answer(hub.ask(|request| Input::Migrate { request, order, to, by }).await)
+}
+
+/// The answer to a wish.
+pub(super) fn answer(replied: Result<Reply, crate::hub::Stopping>) -> Answer {
+    match replied {
+        Ok(replied) => reply(replied),
+        Err(stopping) => stopping.into(),
+    }
+}
+
+fn reply(replied: Reply) -> Answer {
+    match replied {
+        Reply::Placed(receipt) | Reply::Replayed(receipt) => Answer::json(&receipt),
+        Reply::Done(done) => Answer::json(&serde_json::json!({ "done": done })),
+        Reply::Refused(why) => problem::refused(&why).into(),
+    }
+}
+
+/// Who asks and why, as the headers say it.
+pub(super) fn operator(headers: &HeaderMap) -> Result<Operator, Problem> {
+    let one = |name: &str, max: usize| -> Result<String, Problem> {
+        let Some(value) = headers.get(name) else { return Ok(String::new()) };
+        let bad = |why: &str| problem::invalid("bad_header", format!("{name} {why}"));
+        let value = std::str::from_utf8(value.as_bytes()).map_err(|_| bad("is not UTF-8"))?;
+        text::check(value, max).map_err(|why| bad(&why.to_string()))?;
+        Ok(value.to_owned())
+    };
+    Ok(Operator { name: one(OPERATOR, 64)?, reason: one(REASON, 200)? })
+}
+
+/// A small JSON body.
+pub(super) async fn json<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Problem> {
+    let body = body(request, BODY_MAX).await?;
+    serde_json::from_slice(&body).map_err(|error| problem::malformed(&error))
+}
+
+/// A small JSON body, or its default when there is none.
+pub(super) async fn json_or_default<T: DeserializeOwned + Default>(request: Request<Incoming>) -> Result<T, Problem> {
+    let body = body(request, BODY_MAX).await?;
+    if body.is_empty() {
+        return Ok(T::default());
+    }
+    serde_json::from_slice(&body).map_err(|error| problem::malformed(&error))
+}
+
+async fn body(request: Request<Incoming>, limit: usize) -> Result<Bytes, Problem> {
+    let incoming = request.into_body();
+    if incoming.size_hint().lower() > limit as u64 {
+        return Err(problem::too_large(limit));
+    }
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(incoming, limit).collect()).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(problem::too_large(limit)),
+        Ok(Err(_)) => Err(problem::body_broken()),
+        Err(_) => Err(problem::body_timeout()),
+    }
+}

@@ -1,0 +1,122 @@
+//! Every error as RFC 9457: the one place that gives a refusal its status and its stable code.
+
+use std::time::Duration;
+
+use balancer_core::Refused;
+use balancer_core::limits;
+use hyper::Method;
+use protocol::api::Problem;
+use protocol::text::clean;
+
+fn problem(status: u16, code: &str, title: &str, detail: impl Into<String>) -> Problem {
+    Problem {
+        kind: "about:blank".into(),
+        status,
+        code: code.into(),
+        title: title.into(),
+        detail: detail.into(),
+        retry_after_ms: None,
+    }
+}
+
+fn later(mut problem: Problem, wait: Duration) -> Problem {
+    problem.retry_after_ms = u64::try_from(wait.as_millis()).ok();
+    problem
+}
+
+/// A refusal of the core.
+pub(super) fn refused(why: &Refused) -> Problem {
+    let detail = why.to_string();
+    let is = |status, code, title| problem(status, code, title, detail.clone());
+    match why {
+        Refused::QueueFull { .. } => later(is(503, "queue_full", "The line is full"), limits::RETRY_AFTER),
+        Refused::TooManyOpen { .. } => later(is(503, "too_many_open", "Too many open orders"), limits::RETRY_AFTER),
+        Refused::IdempotencyConflict { .. } => is(422, "idempotency_conflict", "The key belongs to another order"),
+        Refused::NoSuchOrder(_) => is(404, "no_such_order", "No such order"),
+        Refused::NoSuchKitchen(_) => is(404, "no_such_kitchen", "No such kitchen"),
+        Refused::AlreadyEnded { .. } => is(409, "already_ended", "The order has ended"),
+        Refused::NotInAKitchen { .. } => is(409, "not_in_a_kitchen", "The order is in no kitchen"),
+        Refused::AlreadyThere { .. } => is(409, "already_there", "The order is there already"),
+        Refused::AlreadyCooking { .. } => is(409, "already_cooking", "The order is being cooked"),
+        Refused::MoveInFlight { .. } => is(409, "move_in_flight", "The order is being moved"),
+        Refused::TooManyMoves { .. } => later(is(429, "too_many_moves", "Too many moves"), limits::RELEASE_TIMEOUT),
+        Refused::TargetUnfit { .. } => is(409, "target_unfit", "The target cannot take it"),
+        Refused::SourceSilent { .. } => is(409, "source_silent", "The source does not answer"),
+        Refused::NoRoomToDrain { .. } => is(409, "no_room_to_drain", "No room elsewhere"),
+        Refused::NothingToChange { .. } => is(409, "nothing_to_change", "Nothing to change"),
+        Refused::NoRush => is(404, "no_rush", "No rush is running"),
+        Refused::BadPolicy(_) => is(422, "bad_policy", "The policy cannot be"),
+    }
+}
+
+/// A body that is not JSON, or not of the right shape.
+pub(super) fn malformed(error: &serde_json::Error) -> Problem {
+    problem(400, "malformed_json", "The body cannot be read", clean(&error.to_string(), 200))
+}
+
+/// A body over its limit.
+pub(super) fn too_large(limit: usize) -> Problem {
+    problem(413, "body_too_large", "The body is too large", format!("at most {limit} bytes: send fewer or smaller orders"))
+}
+
+/// A body that did not arrive.
+pub(super) fn body_timeout() -> Problem {
+    problem(408, "body_timeout", "The body did not arrive", "the whole body must come within 10 s")
+}
+
+/// A connection that broke in the middle of a body.
+pub(super) fn body_broken() -> Problem {
+    problem(400, "body_broken", "The body broke off", "the connection ended before the body did")
+}
+
+/// A dish that is not on the menu.
+pub(super) fn unknown_dish(name: &str) -> Problem {
+    let detail = format!("`{}` is not on the menu of this city", clean(name, 48));
+    problem(422, "unknown_dish", "Unknown dish", detail)
+}
+
+/// A zone that is not in the city.
+pub(super) fn unknown_zone(name: &str) -> Problem {
+    problem(422, "unknown_zone", "Unknown zone", format!("`{}` is not a zone of this city", clean(name, 48)))
+}
+
+/// A field with an impossible value.
+pub(super) fn invalid(code: &str, detail: impl Into<String>) -> Problem {
+    problem(422, code, "A value cannot be", detail)
+}
+
+/// An id that cannot be read.
+pub(super) fn bad_id(error: &protocol::ids::BadId) -> Problem {
+    problem(404, "bad_id", "Not an id", error.to_string())
+}
+
+/// An order whose decision is no longer remembered, or was never made.
+pub(super) fn no_decision(detail: impl Into<String>) -> Problem {
+    problem(404, "no_decision", "No decision to explain", detail)
+}
+
+/// No such path.
+pub(super) fn not_found(path: &str) -> Problem {
+    problem(404, "not_found", "Nothing here", format!("there is nothing at {}", clean(path, 100)))
+}
+
+/// The path is right, the method is not.
+pub(super) fn method_not_allowed(method: &Method) -> Problem {
+    problem(405, "method_not_allowed", "Not with this method", format!("{} does not apply here", clean(method.as_str(), 20)))
+}
+
+/// A WebSocket path asked for without an upgrade.
+pub(super) fn upgrade_required() -> Problem {
+    problem(426, "upgrade_required", "A WebSocket is needed", "send `Upgrade: websocket` with a `Sec-WebSocket-Key`")
+}
+
+/// The daemon is going down.
+pub(super) fn stopping() -> Problem {
+    let detail = "the balancer is shutting down; ask again with the same idempotency key";
+    later(problem(503, "stopping", "Shutting down", detail), limits::RETRY_AFTER)
+}
+
+/// The ledger could not be read back for a page.
+pub(super) fn unreadable(error: &impl std::fmt::Display) -> Problem {
+    problem(500, "ledger_unreadable", "The ledger could not be read", clean(&error.to_string(), 300))
+}

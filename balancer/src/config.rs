@@ -1,0 +1,122 @@
+//! The balancer's settings: flags over environment over file. Reads and checks; never acts on them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use protocol::api::{Algorithm, PolicyView, Weights};
+use protocol::city::City;
+
+/// Flags of `chef balancer` and of the `balancer` binary; each is an environment variable too.
+#[derive(Debug, Clone, ClapArgs)]
+pub struct Args {
+    /// Address to listen on; loopback only unless --insecure-lab
+    #[arg(long, env = "LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Directory of the ledger, created if missing
+    #[arg(long, env = "DATA_DIR", default_value = "./data")]
+    pub data_dir: PathBuf,
+    /// Name of this balancer
+    #[arg(long, env = "BALANCER_ID", default_value = "balancer_1")]
+    pub id: String,
+    /// City file (TOML) with zones and menu; the built-in city if absent
+    #[arg(long, env = "CITY_FILE")]
+    pub city: Option<PathBuf>,
+    /// Routing policy for a new ledger: weighted-score, round-robin, weighted-round-robin, least-connections, power-of-two-choices
+    #[arg(long, env = "POLICY", default_value_t = Algorithm::WeightedScore)]
+    pub policy: Algorithm,
+    /// Weight of free places in the score, for a new ledger
+    #[arg(long, env = "LOAD_WEIGHT", default_value_t = 0.4)]
+    pub load_weight: f64,
+    /// Weight of the specialty
+    #[arg(long, env = "SPECIALTY_WEIGHT", default_value_t = 0.3)]
+    pub specialty_weight: f64,
+    /// Weight of the cooking time
+    #[arg(long, env = "TIME_WEIGHT", default_value_t = 0.2)]
+    pub time_weight: f64,
+    /// Weight of the distance
+    #[arg(long, env = "DISTANCE_WEIGHT", default_value_t = 0.1)]
+    pub distance_weight: f64,
+    /// A kitchen above this load gives orders away
+    #[arg(long, env = "OVERLOAD_THRESHOLD", default_value_t = 0.9)]
+    pub overload_threshold: f64,
+    /// Kitchens below this load take them
+    #[arg(long, env = "AVAILABLE_THRESHOLD", default_value_t = 0.5)]
+    pub available_threshold: f64,
+    /// Orders moved per source and cycle
+    #[arg(long, env = "MAX_MIGRATIONS_PER_CYCLE", default_value_t = 2)]
+    pub max_migrations_per_cycle: u32,
+    /// Allow a listening address beyond loopback although there is no authentication yet: anyone who reaches it commands it
+    #[arg(long, env = "INSECURE_LAB")]
+    pub insecure_lab: bool,
+    /// End when the parent process ends
+    #[arg(long)]
+    pub die_with_parent: bool,
+    /// What to log: error, warn, info, debug, trace, or a filter like balancer=debug
+    #[arg(long, env = "LOG_LEVEL", default_value = "info")]
+    pub log_level: String,
+    /// How to log: text or json
+    #[arg(long, env = "LOG_FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    pub log_format: String,
+}
+
+/// A setting that cannot be used, with the mend.
+#[derive(Debug, thiserror::Error)]
+pub enum BadConfig {
+    /// Open to the network without authentication.
+    #[error("refusing to listen on {0}: there is no authentication yet, so only loopback is safe; use 127.0.0.1, or --insecure-lab in an isolated network")]
+    NotLoopback(SocketAddr),
+    /// The city file cannot be read.
+    #[error("cannot read the city file {0}: {1}")]
+    CityUnreadable(PathBuf, std::io::Error),
+    /// The city file is not a city.
+    #[error("the city file {0} cannot be used: {1}")]
+    BadCity(PathBuf, protocol::city::BadCity),
+    /// Weights or thresholds that cannot be.
+    #[error("the policy settings cannot be used: {0}")]
+    BadPolicy(String),
+    /// The name cannot be shown.
+    #[error("the balancer's id {0}")]
+    BadId(protocol::text::BadText),
+}
+
+impl Args {
+    /// Checks what can be checked before anything is opened.
+    ///
+    /// # Errors
+    /// Names the setting, the cause and the mend.
+    pub fn check(&self) -> Result<(City, PolicyView), BadConfig> {
+        if !self.listen.ip().is_loopback() && !self.insecure_lab {
+            return Err(BadConfig::NotLoopback(self.listen));
+        }
+        protocol::text::check(&self.id, 32).map_err(BadConfig::BadId)?;
+        let policy = self.policy();
+        balancer_core::policy::check(&policy).map_err(BadConfig::BadPolicy)?;
+        Ok((self.city()?, policy))
+    }
+
+    fn city(&self) -> Result<City, BadConfig> {
+        let Some(path) = &self.city else { return Ok(City::built_in()) };
+        let text = std::fs::read_to_string(path).map_err(|error| BadConfig::CityUnreadable(path.clone(), error))?;
+        City::parse(&text).map_err(|error| BadConfig::BadCity(path.clone(), error))
+    }
+
+    fn policy(&self) -> PolicyView {
+        let weights = Weights {
+            load: self.load_weight,
+            specialty: self.specialty_weight,
+            time: self.time_weight,
+            distance: self.distance_weight,
+        };
+        let defaults = PolicyView::default();
+        PolicyView {
+            algorithm: self.policy,
+            weights,
+            overload_threshold: self.overload_threshold,
+            calm_threshold: defaults.calm_threshold.clamp(self.available_threshold, self.overload_threshold.max(self.available_threshold)),
+            available_threshold: self.available_threshold,
+            max_migrations_per_cycle: self.max_migrations_per_cycle,
+            ..defaults
+        }
+    }
+}

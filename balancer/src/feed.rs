@@ -1,0 +1,301 @@
+//! The live feed: what changed since the last tick, encoded once for all readers. Decides nothing.
+//!
+//! The cost is one frame a tick however many events there were and however many consoles read. A frame waits, like any
+//! other answer, until the events it shows are durable. A reader that does not keep up is cut off; it comes back with a
+//! snapshot and has missed only steps in between.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use balancer_core::event::Cause;
+use balancer_core::{Event, MoveAsked, Now, Recorded, State};
+use futures_util::{SinkExt, StreamExt};
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use protocol::api::{HopKind, MoveResult, Proof};
+use protocol::feed::{EVENTS_MAX, FeedEvent, FeedMove, Flow, Frame, KEEPALIVE_MS, KitchenRow, TICK_MS};
+use tokio::sync::mpsc;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::protocol::{Message, Role};
+
+use crate::hub::{Hub, Inner};
+use crate::{clock, notable, views};
+
+/// Frames that may wait for one reader: two seconds of them.
+const BACKLOG_MAX: usize = 40;
+/// Readers at one time.
+const READERS_MAX: usize = 1_000;
+/// Notable events that a new reader is shown.
+const RECENT_MAX: usize = 100;
+/// Moves in one frame.
+const MOVES_MAX: usize = 64;
+
+/// A frame on its way through the ledger's queue.
+pub(crate) struct Outgoing {
+    frame: Frame,
+    built: Duration,
+    only: Option<u64>,
+}
+
+struct Reader {
+    number: u64,
+    frames: mpsc::Sender<Utf8Bytes>,
+    /// Has its snapshot, so deltas make sense.
+    started: bool,
+}
+
+/// Readers, and what has gathered for the next frame.
+#[derive(Default)]
+pub(crate) struct Feed {
+    readers: Vec<Reader>,
+    next_reader: u64,
+    rows: Vec<Option<KitchenRow>>,
+    registered: Vec<u64>,
+    proof: Option<Proof>,
+    flow: Option<Flow>,
+    last_frame: Duration,
+    events: Vec<FeedEvent>,
+    recent: VecDeque<FeedEvent>,
+    dropped: u64,
+    collapsed: BTreeMap<&'static str, u64>,
+    moves: Vec<FeedMove>,
+}
+
+impl Feed {
+    /// How many read.
+    pub(crate) fn readers(&self) -> usize {
+        self.readers.len()
+    }
+
+    /// Takes an event in.
+    pub(crate) fn observe(&mut self, state: &State, recorded: &Recorded) {
+        if !self.readers.is_empty() {
+            *self.collapsed.entry(recorded.event.word()).or_default() += 1;
+            self.moved(recorded);
+        }
+        if let Some(event) = notable::event(state, recorded) {
+            self.tell(event);
+        }
+    }
+
+    /// Takes moves in that have just begun.
+    pub(crate) fn moves_asked(&mut self, _state: &State, asked: &[MoveAsked]) {
+        if self.readers.is_empty() {
+            return;
+        }
+        for one in asked {
+            self.push_move(FeedMove {
+                at: one.at,
+                order: one.order,
+                from: one.from.0,
+                to: one.to.0,
+                kind: HopKind::Reassign,
+                reason: one.reason.word().into(),
+                result: MoveResult::InFlight,
+                pause_ms: None,
+            });
+        }
+    }
+
+    fn moved(&mut self, recorded: &Recorded) {
+        let at = recorded.at;
+        let (order, from, to, kind, reason, result, pause_ms) = match &recorded.event {
+            Event::Leased { order, kitchen, cause: Cause::Reassign { from, reason, pause_ms }, .. } => {
+                (*order, *from, *kitchen, HopKind::Reassign, reason.word(), MoveResult::Done, Some(u64::from(*pause_ms)))
+            }
+            Event::Leased { order, kitchen, cause: Cause::Recover { from, cause }, .. } => {
+                (*order, *from, *kitchen, HopKind::Recover, cause.word(), MoveResult::Done, None)
+            }
+            Event::MoveFailed { order, from, to, reason, result } => {
+                (*order, *from, *to, HopKind::Reassign, reason.word(), *result, None)
+            }
+            _ => return,
+        };
+        self.push_move(FeedMove { at, order, from: from.0, to: to.0, kind, reason: reason.into(), result, pause_ms });
+    }
+
+    fn push_move(&mut self, one: FeedMove) {
+        if self.moves.len() < MOVES_MAX {
+            self.moves.push(one);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// Adds a notable event, or folds it into one like it in the same frame.
+    fn tell(&mut self, event: FeedEvent) {
+        let like = |known: &&mut FeedEvent| known.kind == event.kind && known.subject == event.subject && known.text == event.text;
+        if let Some(known) = self.recent.iter_mut().rev().take(8).find(like).filter(|known| event.at.ms_since(known.at) < 500) {
+            known.count += 1;
+            known.position = event.position;
+        } else {
+            if self.recent.len() == RECENT_MAX {
+                self.recent.pop_front();
+            }
+            self.recent.push_back(event.clone());
+        }
+        if self.readers.is_empty() {
+            return;
+        }
+        if let Some(known) = self.events.iter_mut().rev().take(8).find(like) {
+            known.count += 1;
+            known.position = event.position;
+        } else if self.events.len() < EVENTS_MAX {
+            self.events.push(event);
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// Sends a frame to whom it is for; returns how many readers were cut off.
+    pub(crate) fn send(&mut self, outgoing: Outgoing) -> u64 {
+        let Outgoing { mut frame, built, only } = outgoing;
+        frame.age_ms = u64::try_from(clock::mono().saturating_sub(built).as_millis()).unwrap_or(u64::MAX);
+        let Ok(text) = serde_json::to_string(&frame) else { return 0 };
+        let text = Utf8Bytes::from(text);
+        let before = self.readers.len();
+        self.readers.retain_mut(|reader| {
+            let wanted = only.map_or(reader.started, |number| number == reader.number);
+            reader.started |= wanted;
+            !wanted || reader.frames.try_send(text.clone()).is_ok()
+        });
+        (before - self.readers.len()) as u64
+    }
+
+    fn join(&mut self) -> Option<(u64, mpsc::Receiver<Utf8Bytes>)> {
+        if self.readers.len() >= READERS_MAX {
+            return None;
+        }
+        let (frames, receiver) = mpsc::channel(BACKLOG_MAX);
+        self.next_reader += 1;
+        let number = self.next_reader;
+        self.readers.push(Reader { number, frames, started: false });
+        Some((number, receiver))
+    }
+
+    fn leave(&mut self, number: u64) {
+        self.readers.retain(|reader| reader.number != number);
+    }
+}
+
+/// Builds the frame of a tick, or nothing if nothing changed and it is not time for a sign of life.
+fn delta(inner: &mut Inner, now: Now) -> Option<Frame> {
+    let rows = views::rows(inner, now.mono);
+    let proof = inner.core.state().proof();
+    let flow = views::flow(inner, now);
+    let registered = inner.kitchens().map(|(_, kitchen)| kitchen.session).collect::<Vec<_>>();
+    let feed = &inner.feed;
+    let fresh = |index: usize| feed.registered.get(index) != registered.get(index);
+    let new: Vec<usize> = (0..registered.len()).filter(|index| fresh(*index)).collect();
+    let changed: Vec<KitchenRow> =
+        rows.iter().filter(|row| feed.rows.get(row.no as usize).copied().flatten() != Some(**row)).copied().collect();
+    let same_proof = feed.proof.is_some_and(|old| Proof { position: proof.position, ..old } == proof);
+    let same_flow = feed.flow.as_ref() == Some(&flow);
+    let quiet = new.is_empty() && changed.is_empty() && same_proof && same_flow && feed.events.is_empty() && feed.moves.is_empty();
+    if quiet && now.mono < feed.last_frame + Duration::from_millis(KEEPALIVE_MS) {
+        return None;
+    }
+    let infos = new.into_iter().map(|index| views::info(inner, index)).collect();
+    let state = inner.core.state();
+    let (epoch, position) = (state.epoch(), state.position());
+    let feed = &mut inner.feed;
+    feed.last_frame = now.mono;
+    feed.rows = rows.into_iter().map(Some).collect();
+    feed.registered = registered;
+    feed.proof = Some(proof);
+    feed.flow = Some(flow.clone());
+    let collapsed = std::mem::take(&mut feed.collapsed);
+    Some(Frame {
+        snapshot: None,
+        epoch,
+        position,
+        age_ms: 0,
+        at: now.wall,
+        proof: (!same_proof).then_some(proof),
+        flow: (!same_flow).then_some(flow),
+        registered: infos,
+        kitchens: changed,
+        events: std::mem::take(&mut feed.events),
+        collapsed: collapsed.into_iter().map(|(word, count)| (word.to_owned(), count)).collect(),
+        dropped: std::mem::take(&mut feed.dropped),
+        moves: std::mem::take(&mut feed.moves),
+    })
+}
+
+/// Everything as it is now, for a new reader.
+fn snapshot(hub: &Hub, inner: &Inner, now: Now) -> Frame {
+    let state = inner.core.state();
+    Frame {
+        snapshot: Some(Box::new(views::snapshot(hub, state))),
+        epoch: state.epoch(),
+        position: state.position(),
+        age_ms: 0,
+        at: now.wall,
+        proof: Some(state.proof()),
+        flow: Some(views::flow(inner, now)),
+        registered: (0..state.kitchens().len()).map(|index| views::info(inner, index)).collect(),
+        kitchens: views::rows(inner, now.mono),
+        events: inner.feed.recent.iter().cloned().collect(),
+        collapsed: BTreeMap::new(),
+        dropped: 0,
+        moves: Vec::new(),
+    }
+}
+
+/// Builds a frame a tick while anyone reads; runs as long as the daemon.
+pub(crate) async fn run(hub: Arc<Hub>) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(TICK_MS));
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let mut inner = hub.lock();
+        if inner.feed.readers.is_empty() {
+            continue;
+        }
+        let now = clock::now();
+        if let Some(frame) = delta(&mut inner, now) {
+            inner.send_frame(Outgoing { frame, built: now.mono, only: None });
+            drop(inner);
+            hub.flush_now();
+        }
+    }
+}
+
+/// Serves one reader until it leaves or falls behind.
+pub(crate) async fn serve(hub: Arc<Hub>, upgraded: Upgraded) {
+    let io = TokioIo::new(upgraded);
+    let config = crate::link::socket_config();
+    let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
+    let (mut sink, mut stream) = socket.split();
+    let joined = {
+        let mut inner = hub.lock();
+        let joined = inner.feed.join();
+        if let Some((number, _)) = &joined {
+            let now = clock::now();
+            let frame = snapshot(&hub, &inner, now);
+            inner.send_frame(Outgoing { frame, built: now.mono, only: Some(*number) });
+        }
+        joined
+    };
+    let Some((number, mut frames)) = joined else { return };
+    hub.flush_now();
+    loop {
+        tokio::select! {
+            frame = frames.recv() => {
+                let Some(frame) = frame else { break };
+                // Two seconds without a byte taken: the reader is stuck, and others must not wait for it.
+                let sent = tokio::time::timeout(Duration::from_secs(2), sink.send(Message::Text(frame))).await;
+                if !matches!(sent, Ok(Ok(()))) {
+                    break;
+                }
+            }
+            said = stream.next() => match said {
+                Some(Ok(Message::Close(_)) | Err(_)) | None => break,
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+    hub.lock().feed.leave(number);
+}

@@ -1,0 +1,461 @@
+//! The heart of the daemon: the core, who waits for it, and the ledger behind it.
+//!
+//! ```text
+//! input ─▶ core ─▶ events + effects ─▶ ledger thread (append, sync) ─▶ release: replies, agent messages, feed frames
+//! ```
+//!
+//! Invariant: nothing leaves that follows from an event which is not durable. Inputs of one round of the runtime share
+//! one turn, and turns that gather while a sync runs share the next, so a sync serves as many as came meanwhile.
+//! The lock is never held across an await and never contended for long: one thread runs all of it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use balancer_core::event::KitchenNo;
+use balancer_core::input::{ConnectionId, RequestId};
+use balancer_core::state::Kitchen;
+use balancer_core::{Core, Effect, Event, Input, Now, Recorded, Reply};
+use protocol::city::{DishNo, ZoneNo};
+use protocol::link::BalancerMessage;
+use protocol::{Position, WallTime};
+use tokio::sync::{Notify, oneshot};
+
+use crate::clock;
+use crate::feed::{Feed, Outgoing};
+use crate::kpi::Rolling;
+use crate::ledger::{Durable, Encode, LedgerHandle, Turn};
+use crate::metrics::Metrics;
+
+/// Messages that may wait for one agent; an agent that reads none of them is cut off. Some seconds at full rate.
+const OUTBOX_MAX: usize = 200_000;
+
+/// The low bits of a request's number say which entry of a batch it is.
+const ENTRY_BITS: u32 = 10;
+
+/// The events of a turn, encoded on the ledger's thread.
+pub(crate) struct Batch(Vec<Recorded>);
+
+impl Encode for Batch {
+    fn events(&self) -> u32 {
+        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        for recorded in &self.0 {
+            let taken = std::mem::take(out);
+            *out = postcard::to_extend(recorded, taken).expect("events are plain data");
+        }
+    }
+}
+
+/// What waits for the events of a turn.
+#[derive(Default)]
+pub(crate) struct After {
+    effects: Vec<Effect>,
+    reads: Vec<oneshot::Sender<()>>,
+    frames: Vec<Outgoing>,
+}
+
+impl After {
+    fn is_empty(&self) -> bool {
+        self.effects.is_empty() && self.reads.is_empty() && self.frames.is_empty()
+    }
+}
+
+struct Waiter {
+    replies: Vec<Option<Reply>>,
+    left: usize,
+    sender: oneshot::Sender<Vec<Option<Reply>>>,
+}
+
+#[derive(Default)]
+struct Outbox {
+    messages: Vec<BalancerMessage>,
+    closing: bool,
+    wake: Arc<Notify>,
+}
+
+/// Names of dishes and zones, as clients write them.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    dishes: HashMap<String, DishNo>,
+    zones: HashMap<String, ZoneNo>,
+}
+
+impl Names {
+    pub(crate) fn dish(&self, name: &str) -> Option<DishNo> {
+        self.dishes.get(name).copied()
+    }
+
+    pub(crate) fn zone(&self, name: &str) -> Option<ZoneNo> {
+        self.zones.get(name).copied()
+    }
+}
+
+/// Everything behind the lock.
+pub struct Inner {
+    pub(crate) core: Core,
+    pub(crate) kpi: Rolling,
+    pub(crate) metrics: Metrics,
+    pub(crate) feed: Feed,
+    pub(crate) names: Names,
+    ledger: Option<LedgerHandle<Batch, After>>,
+    /// Cached for one round: a clock costs more than most inputs.
+    now: Option<Now>,
+    /// When the timer wakes the core next.
+    sleeps_until: Option<Duration>,
+    durable: Position,
+    in_flight: usize,
+    waiters: HashMap<u64, Waiter>,
+    next_request: u64,
+    agents: HashMap<ConnectionId, Outbox>,
+    next_connection: u64,
+    reads: Vec<oneshot::Sender<()>>,
+    frames: Vec<Outgoing>,
+}
+
+/// The daemon as its parts see it.
+pub struct Hub {
+    inner: Mutex<Inner>,
+    flush: Notify,
+    timer: Notify,
+    /// Its name.
+    pub id: String,
+    /// When the process began, on the monotonic clock.
+    pub started: Duration,
+    /// Where the ledger is.
+    pub data_dir: std::path::PathBuf,
+}
+
+/// The daemon is going down: nothing more is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the balancer is shutting down")]
+pub struct Stopping;
+
+impl Hub {
+    /// A hub around a core that has replayed the ledger.
+    pub(crate) fn new(core: Core, ledger: LedgerHandle<Batch, After>, id: String, data_dir: std::path::PathBuf) -> Self {
+        let durable = core.state().position();
+        let inner = Inner {
+            core,
+            kpi: Rolling::new(WallTime::now()),
+            metrics: Metrics::default(),
+            feed: Feed::default(),
+            names: Names::default(),
+            ledger: Some(ledger),
+            now: None,
+            sleeps_until: None,
+            durable,
+            in_flight: 0,
+            waiters: HashMap::new(),
+            next_request: 0,
+            agents: HashMap::new(),
+            next_connection: 0,
+            reads: Vec::new(),
+            frames: Vec::new(),
+        };
+        let (flush, timer, started) = (Notify::new(), Notify::new(), clock::mono());
+        Self { inner: Mutex::new(inner), flush, timer, id, started, data_dir }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic under the lock is a defect in a decision: the process must not go on with half of it.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes inputs in that nobody waits for.
+    pub(crate) fn inputs(&self, inputs: impl IntoIterator<Item = Input>) {
+        let mut inner = self.lock();
+        for input in inputs {
+            inner.handle(input);
+        }
+        drop(inner);
+        self.flush.notify_one();
+    }
+
+    /// Takes one wish in and waits for its answer.
+    pub(crate) async fn ask(&self, wish: impl FnOnce(RequestId) -> Input) -> Result<Reply, Stopping> {
+        let mut replies = self.ask_all(std::iter::once(wish)).await?;
+        replies.pop().flatten().ok_or(Stopping)
+    }
+
+    /// Takes wishes in and waits for all answers, in their sequence; at most 1,024.
+    pub(crate) async fn ask_all<W>(&self, wishes: impl IntoIterator<Item = W>) -> Result<Vec<Option<Reply>>, Stopping>
+    where
+        W: FnOnce(RequestId) -> Input,
+    {
+        let receiver = {
+            let mut inner = self.lock();
+            let (sender, receiver) = oneshot::channel();
+            let number = inner.next_request;
+            inner.next_request += 1;
+            let mut count = 0;
+            for wish in wishes {
+                let input = wish(RequestId(number << ENTRY_BITS | count));
+                count += 1;
+                inner.handle(input);
+            }
+            if count == 0 {
+                return Ok(Vec::new());
+            }
+            let left = usize::try_from(count).unwrap_or(0);
+            inner.waiters.insert(number, Waiter { replies: vec![None; left], left, sender });
+            receiver
+        };
+        self.flush.notify_one();
+        receiver.await.map_err(|_| Stopping)
+    }
+
+    /// Looks at the truth, and waits until all it saw is durable.
+    pub(crate) async fn read<T>(&self, look: impl FnOnce(&Inner, Now) -> T) -> Result<T, Stopping> {
+        let (seen, wait) = {
+            let mut inner = self.lock();
+            let now = inner.now();
+            let seen = look(&inner, now);
+            if inner.is_durable() {
+                return Ok(seen);
+            }
+            let (sender, receiver) = oneshot::channel();
+            inner.reads.push(sender);
+            (seen, receiver)
+        };
+        self.flush.notify_one();
+        wait.await.map_err(|_| Stopping)?;
+        Ok(seen)
+    }
+
+    /// Opens an agent's connection; the notice says that something waits to be sent.
+    pub(crate) fn connect(&self) -> (ConnectionId, Arc<Notify>) {
+        let mut inner = self.lock();
+        inner.next_connection += 1;
+        let connection = ConnectionId(inner.next_connection);
+        let outbox = Outbox::default();
+        let wake = Arc::clone(&outbox.wake);
+        inner.agents.insert(connection, outbox);
+        (connection, wake)
+    }
+
+    /// Closes an agent's connection.
+    pub(crate) fn disconnect(&self, connection: ConnectionId) {
+        self.lock().agents.remove(&connection);
+        self.inputs([Input::Left { connection }]);
+    }
+
+    /// What waits to be sent to an agent, and whether the connection ends after it.
+    pub(crate) fn take_outbox(&self, connection: ConnectionId) -> (Vec<BalancerMessage>, bool) {
+        let mut inner = self.lock();
+        match inner.agents.get_mut(&connection) {
+            Some(outbox) => (std::mem::take(&mut outbox.messages), outbox.closing),
+            None => (Vec::new(), true),
+        }
+    }
+
+    /// Sends one turn to the ledger whenever something has happened; runs as long as the daemon.
+    pub(crate) async fn flush_forever(self: Arc<Self>) {
+        loop {
+            self.flush.notified().await;
+            self.flush_now();
+        }
+    }
+
+    pub(crate) fn flush_now(&self) {
+        let mut inner = self.lock();
+        let sooner = inner.core.next_deadline().is_some_and(|deadline| inner.sleeps_until.is_none_or(|until| deadline < until));
+        inner.flush();
+        drop(inner);
+        if sooner {
+            self.timer.notify_one();
+        }
+    }
+
+    /// Wakes the core when its next deadline comes; runs as long as the daemon.
+    pub(crate) async fn tick_forever(self: Arc<Self>) {
+        loop {
+            let until = {
+                let mut inner = self.lock();
+                inner.sleeps_until = inner.core.next_deadline();
+                inner.sleeps_until
+            };
+            let Some(until) = until else {
+                self.timer.notified().await;
+                continue;
+            };
+            let wait = until.saturating_sub(clock::mono());
+            if tokio::time::timeout(wait, self.timer.notified()).await.is_err() {
+                self.inputs([Input::Tick]);
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Lets go what has become durable.
+    pub(crate) fn release(&self, durable: Durable<After>) {
+        let mut inner = self.lock();
+        inner.metrics.appended(durable.took, durable.events);
+        inner.durable = inner.durable.max(durable.position);
+        inner.in_flight -= durable.after.len();
+        for after in durable.after {
+            inner.let_go(after);
+        }
+    }
+
+    /// Closes the ledger after everything that was decided is durable.
+    pub(crate) fn take_ledger(&self) -> Option<LedgerHandle<Batch, After>> {
+        self.flush_now();
+        self.lock().ledger.take()
+    }
+}
+
+impl Inner {
+    /// The time of this round.
+    pub(crate) fn now(&mut self) -> Now {
+        *self.now.get_or_insert_with(clock::now)
+    }
+
+    /// Takes one input in; the caller flushes.
+    pub(crate) fn handle(&mut self, input: Input) {
+        let now = self.now();
+        self.core.handle(now, input);
+    }
+
+    /// Names follow the city, which changes only when a leader begins.
+    pub(crate) fn learn_names(&mut self) {
+        let city = self.core.state().city();
+        let offered = city.menu.dishes.iter().enumerate().filter(|(_, dish)| !dish.withdrawn);
+        let number = |index: usize| u16::try_from(index).unwrap_or(u16::MAX);
+        self.names = Names {
+            dishes: offered.map(|(index, dish)| (dish.name.clone(), DishNo(number(index)))).collect(),
+            zones: city.zones.iter().enumerate().map(|(index, zone)| (zone.name.clone(), ZoneNo(number(index)))).collect(),
+        };
+    }
+
+    /// All kitchens with their numbers.
+    pub(crate) fn kitchens(&self) -> impl Iterator<Item = (KitchenNo, &Kitchen)> {
+        let kitchens = self.core.state().kitchens().iter().enumerate();
+        kitchens.map(|(index, kitchen)| (KitchenNo(u32::try_from(index).unwrap_or(u32::MAX)), kitchen))
+    }
+
+    /// Mean / maximum utilisation over the open living kitchens.
+    pub(crate) fn efficiency(&self) -> Option<f64> {
+        let open = |kitchen: &&Kitchen| kitchen.alive && kitchen.schedulable == protocol::api::Schedulable::Open;
+        let loads: Vec<f64> = self.core.state().kitchens().iter().filter(open).map(Kitchen::load).collect();
+        let most = loads.iter().copied().fold(0.0, f64::max);
+        let mean = loads.iter().sum::<f64>() / loads.len().max(1) as f64;
+        (most > 0.0).then(|| mean / most)
+    }
+
+    /// Queues a frame of the feed behind everything that was decided so far.
+    pub(crate) fn send_frame(&mut self, frame: Outgoing) {
+        self.frames.push(frame);
+    }
+
+    fn is_durable(&self) -> bool {
+        self.durable == self.core.state().position()
+    }
+
+    fn flush(&mut self) {
+        self.now = None;
+        let events = self.core.take_events();
+        let moves = self.core.take_moves_asked();
+        for recorded in &events {
+            self.observe(recorded);
+        }
+        self.feed.moves_asked(self.core.state(), &moves);
+        let after = After {
+            effects: self.core.take_effects(),
+            reads: std::mem::take(&mut self.reads),
+            frames: std::mem::take(&mut self.frames),
+        };
+        if events.is_empty() && after.is_empty() {
+            return;
+        }
+        if events.is_empty() && self.is_durable() && self.in_flight == 0 {
+            return self.let_go(after);
+        }
+        let epoch = self.core.state().epoch();
+        let Some(ledger) = &self.ledger else { return };
+        self.in_flight += 1;
+        if ledger.send(Turn { events: Batch(events), epoch, after }).is_err() {
+            // The ledger has failed; its own handler ends the process.
+            tracing::error!("the ledger takes nothing more");
+        }
+    }
+
+    /// Folds one event into the figures of the last seconds.
+    fn observe(&mut self, recorded: &Recorded) {
+        let at = recorded.at;
+        let state = self.core.state();
+        let age = |order| state.order(order).map_or(0, |order| at.ms_since(order.placed_at));
+        match &recorded.event {
+            Event::Accepted(_) => self.kpi.accepted(at),
+            Event::Completed { order, .. } => {
+                let age = age(*order);
+                self.kpi.completed(at, age);
+                self.metrics.order_seconds.add(age as f64 / 1e3);
+            }
+            Event::Leased { order, cause, .. } => match cause {
+                balancer_core::event::Cause::Dispatch => self.metrics.dispatch_seconds.add(age(*order) as f64 / 1e3),
+                balancer_core::event::Cause::Reassign { pause_ms, .. } => {
+                    self.metrics.moved(cause.kind(), "done");
+                    self.metrics.pause_seconds.add(f64::from(*pause_ms) / 1e3);
+                }
+                balancer_core::event::Cause::Recover { .. } | balancer_core::event::Cause::Retry => {}
+            },
+            Event::MoveFailed { result, .. } => self.metrics.moved(protocol::api::HopKind::Reassign, result.word()),
+            _ => {}
+        }
+        self.feed.observe(self.core.state(), recorded);
+    }
+
+    fn let_go(&mut self, after: After) {
+        for effect in after.effects {
+            match effect {
+                Effect::Reply(request, reply) => self.deliver(request, reply),
+                Effect::Tell(connection, message) => self.post(connection, message),
+                Effect::Close(connection) => self.close(connection),
+            }
+        }
+        for read in after.reads {
+            // A reader that has gone away wants no answer.
+            let _ = read.send(());
+        }
+        for frame in after.frames {
+            self.metrics.feed_dropped += self.feed.send(frame);
+        }
+    }
+
+    fn deliver(&mut self, request: RequestId, reply: Reply) {
+        let (number, entry) = (request.0 >> ENTRY_BITS, request.0 & ((1 << ENTRY_BITS) - 1));
+        let Some(waiter) = self.waiters.get_mut(&number) else { return };
+        if let Some(place) = usize::try_from(entry).ok().and_then(|entry| waiter.replies.get_mut(entry)) {
+            *place = Some(reply);
+            waiter.left -= 1;
+        }
+        if waiter.left == 0
+            && let Some(waiter) = self.waiters.remove(&number)
+        {
+            // A client that has gone away wants no answer; its order stands.
+            let _ = waiter.sender.send(waiter.replies);
+        }
+    }
+
+    fn post(&mut self, connection: ConnectionId, message: BalancerMessage) {
+        let Some(outbox) = self.agents.get_mut(&connection) else { return };
+        if outbox.messages.len() >= OUTBOX_MAX {
+            tracing::warn!(connection = connection.0, "an agent does not read: cutting it off");
+            outbox.closing = true;
+            outbox.messages.clear();
+        } else if !outbox.closing {
+            outbox.messages.push(message);
+        }
+        outbox.wake.notify_one();
+    }
+
+    fn close(&mut self, connection: ConnectionId) {
+        if let Some(outbox) = self.agents.get_mut(&connection) {
+            outbox.closing = true;
+            outbox.wake.notify_one();
+        }
+    }
+}

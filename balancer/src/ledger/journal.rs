@@ -1,0 +1,146 @@
+//! The journal: the one writer of a data directory.
+//!
+//! Owns the order of things: lock, check, append, HEAD. Never batches (writer.rs) and never retries: an append that
+//! failed may or may not be durable, and only a restart can tell.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use protocol::{Epoch, Position};
+use rusqlite::Connection;
+
+use super::head::{self, Found, Head};
+use super::lock::Lock;
+use super::{AppendError, Damage, Fault, OpenError, Reader, Row, Tip, sqlite, walk};
+
+/// The writing end of a ledger. Dropping it is safe; [`Journal::close`] also says what went wrong.
+#[derive(Debug)]
+pub struct Journal {
+    // Dropped in this order: the lock must be the last to go.
+    db: Connection,
+    head: Head,
+    _lock: Lock,
+    path: PathBuf,
+    tip: Tip,
+    failed: bool,
+}
+
+impl Journal {
+    /// Opens the ledger in `dir` to write, and makes both if there is none.
+    ///
+    /// Checks it against HEAD, and the chain from the row before HEAD's to the end: the cost does not grow with the
+    /// ledger. Older rows are checked when they are read, and all of them by [`super::verify`].
+    ///
+    /// # Errors
+    /// The directory is unusable or in use, the file is of another program or a newer one, or events are lost or
+    /// changed. A ledger that is refused is left as it is.
+    pub fn open(dir: &Path) -> Result<Self, OpenError> {
+        let lock = Lock::take(dir)?;
+        let found = head::read(dir)?;
+        walk::present(dir, &found)?;
+        let db = sqlite::open_writer(dir, || walk::reached(dir, &Tip::genesis(), &found))?;
+        let tip = check_tail(dir, &db, &found).map_err(|damage| refusal(dir, damage))?;
+        let head = Head::open(dir, found, &tip)?;
+        let path = sqlite::path(dir);
+        if let Err(source) = sqlite::allow_checkpoint_on_close(&db, true) {
+            return Err(OpenError::Database { path, doing: "set up", source });
+        }
+        Ok(Self { db, head, _lock: lock, path, tip, failed: false })
+    }
+
+    /// A second connection to the ledger in `dir` that only reads, also while a writer runs.
+    ///
+    /// # Errors
+    /// There is no ledger, or it is of another program or a newer one.
+    pub fn reader(dir: &Path) -> Result<Reader, OpenError> {
+        Reader::open(dir)
+    }
+
+    /// Position of the last event; 0 when there is none.
+    #[must_use]
+    pub fn last(&self) -> Position {
+        self.tip.position
+    }
+
+    /// Epoch of the last event; 0 when there is none.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.tip.epoch
+    }
+
+    /// The end of the ledger, with its chain value.
+    #[must_use]
+    pub fn tip(&self) -> Tip {
+        self.tip
+    }
+
+    /// Adds one row; durable on return.
+    ///
+    /// # Errors
+    /// The row does not follow (nothing was written), or the disk failed: then the row may be durable or not, every
+    /// later append is refused, and the caller must stop the process.
+    pub fn append(&mut self, row: &Row) -> Result<(), AppendError> {
+        if self.failed {
+            return Err(AppendError::AfterFailure);
+        }
+        let tip = self.tip.extend(row).map_err(AppendError::DoesNotFollow)?;
+        if let Err(source) = sqlite::insert(&self.db, row, &tip.chain) {
+            self.give_up();
+            return Err(AppendError::Database { position: row.first, path: self.path.clone(), source });
+        }
+        self.tip = tip;
+        if let Err(source) = self.head.record(&tip) {
+            self.give_up();
+            return Err(self.head_error(source));
+        }
+        Ok(())
+    }
+
+    /// Syncs HEAD, moves the WAL into the database and lets the lock go.
+    ///
+    /// # Errors
+    /// HEAD cannot be synced; the rows are durable all the same.
+    pub fn close(self) -> Result<(), AppendError> {
+        if self.failed {
+            return Err(AppendError::AfterFailure);
+        }
+        self.head.sync().map_err(|source| self.head_error(source))
+    }
+
+    /// After an error the WAL stays for the next start to judge.
+    fn give_up(&mut self) {
+        self.failed = true;
+        let _ = sqlite::allow_checkpoint_on_close(&self.db, false);
+    }
+
+    fn head_error(&self, source: std::io::Error) -> AppendError {
+        AppendError::Head { path: self.head.path().to_owned(), source }
+    }
+
+    #[cfg(test)]
+    pub(super) fn database(&self) -> &Connection {
+        &self.db
+    }
+}
+
+/// Where the ledger ends, if it is whole from the row before HEAD's on.
+fn check_tail(dir: &Path, db: &Connection, head: &Found) -> Result<Tip, Damage> {
+    walk::agree(dir, db, head)?;
+    let mut tip = match head {
+        Found::At(head, _) if head.position > Position(0) => walk::before(dir, db, head.position)?,
+        Found::At(..) | Found::Missing | Found::Damaged => Tip::genesis(),
+    };
+    let _: ControlFlow<()> = walk::walk(dir, db, &mut tip, |_| ControlFlow::Continue(()))?;
+    walk::reached(dir, &tip, head)?;
+    Ok(tip)
+}
+
+/// Tells a file that is wrong from one that cannot be reached.
+fn refusal(dir: &Path, damage: Damage) -> OpenError {
+    match damage.fault {
+        Fault::Unreadable(source) if !sqlite::is_damage(&source) => {
+            OpenError::Database { path: sqlite::path(dir), doing: "read", source }
+        }
+        fault => OpenError::Damaged(Damage { fault, ..damage }),
+    }
+}

@@ -1,0 +1,113 @@
+//! Which events are worth a line on a screen, and how the line reads. Everything else is only counted.
+
+use balancer_core::event::Cause;
+use balancer_core::{Event, KitchenNo, Recorded, State};
+use protocol::api::Schedulable;
+use protocol::feed::{FeedEvent, Tone};
+use protocol::text::clean;
+
+/// The line of an event, if it has one. `state` is already past the event.
+pub(crate) fn event(state: &State, recorded: &Recorded) -> Option<FeedEvent> {
+    let name = |number: KitchenNo| state.kitchen(number).id.to_string();
+    let by = |operator: &balancer_core::input::Operator| {
+        let who = if operator.name.is_empty() { "somebody".into() } else { clean(&operator.name, 40) };
+        if operator.reason.is_empty() { format!("by {who}") } else { format!("by {who}: {}", clean(&operator.reason, 80)) }
+    };
+    let (tone, subject, text) = match &recorded.event {
+        Event::EpochStarted { epoch } => (Tone::Good, format!("epoch {epoch}"), "a leader begins its reign".into()),
+        Event::CityChanged { city } => (Tone::Info, clean(&city.name, 40), "the city was brought up to date".into()),
+        Event::PolicyChanged { policy, by: operator } => {
+            (Tone::Info, policy.algorithm.word().into(), format!("policy changed {}", by(operator)))
+        }
+        Event::KitchenRegistered(registered) => {
+            let zone = state.zone(registered.zone).map_or("", |zone| zone.name.as_str());
+            let text = format!("{} in {zone}: {} places, {} stations", registered.name, registered.capacity, registered.stations);
+            (Tone::Good, registered.id.to_string(), text)
+        }
+        Event::KitchenLost { kitchen, cause, silent_ms } => {
+            let seconds = f64::from(*silent_ms) / 1e3;
+            (Tone::Bad, name(*kitchen), format!("{}, silent for {seconds:.1} s", cause.word()))
+        }
+        Event::KitchenReturned { kitchen } => (Tone::Good, name(*kitchen), "heard again".into()),
+        Event::KitchenScheduling { kitchen, schedulable, by: operator } => {
+            let tone = if *schedulable == Schedulable::Open { Tone::Good } else { Tone::Warn };
+            (tone, name(*kitchen), format!("{} {}", schedulable.word(), by(operator)))
+        }
+        Event::Drained { kitchen } => (Tone::Good, name(*kitchen), "drained: the agent reports empty".into()),
+        Event::Leased { kitchen, cause: Cause::Reassign { from, reason, .. }, .. } => {
+            return line(state, recorded, "migrated", Tone::Info, name(*from), format!("-> {} {}", name(*kitchen), reason.word()));
+        }
+        Event::Leased { kitchen, cause: Cause::Recover { from, cause }, .. } => {
+            return line(state, recorded, "recovered", Tone::Good, name(*from), format!("-> {} {}", name(*kitchen), cause.word()));
+        }
+        Event::MoveFailed { from, to, reason, result, .. } => {
+            (Tone::Warn, name(*from), format!("-> {} {}: {}", name(*to), reason.word(), result.word()))
+        }
+        Event::AttemptFailed { order, stage, output, .. } => {
+            let said = output.lines().next_back().unwrap_or_default();
+            (Tone::Warn, order.to_string(), format!("stage {} failed: {}", stage + 1, clean(said, 80)))
+        }
+        Event::DeadLettered { order, strikes } => (Tone::Bad, order.to_string(), format!("set aside after {strikes} attempts")),
+        Event::StaleRefused { kitchen, .. } => (Tone::Warn, name(*kitchen), "late result refused".into()),
+        Event::Cancelled { order, by: operator } => (Tone::Info, order.to_string(), format!("cancelled {}", by(operator))),
+        Event::RushStarted { rate_milli, zone, lasts_ms, by: operator } => {
+            let zone = zone.and_then(|zone| state.zone(zone)).map_or("the whole city", |zone| zone.name.as_str());
+            let rate = *rate_milli as f64 / 1e3;
+            (Tone::Warn, zone.to_owned(), format!("{rate} orders/s for {} s {}", lasts_ms / 1_000, by(operator)))
+        }
+        Event::RushEnded { by: operator } => {
+            let text = if operator.name.is_empty() { "its time is over".into() } else { by(operator) };
+            (Tone::Info, "rush".into(), text)
+        }
+        Event::Accepted(_)
+        | Event::Leased { .. }
+        | Event::Started { .. }
+        | Event::StageDone { .. }
+        | Event::Completed { .. }
+        | Event::LeaseLost { .. } => return None,
+    };
+    line(state, recorded, recorded.event.word(), tone, subject, text)
+}
+
+fn line(state: &State, recorded: &Recorded, kind: &str, tone: Tone, subject: String, text: String) -> Option<FeedEvent> {
+    Some(FeedEvent { position: state.position(), at: recorded.at, kind: kind.into(), tone, subject, text, count: 1 })
+}
+
+/// An event's details for an order's history.
+pub(crate) fn detail(kitchens: &[String], event: &Event) -> String {
+    let name = |number: KitchenNo| kitchens.get(number.index()).map_or("a kitchen", String::as_str);
+    match event {
+        Event::Accepted(accepted) => format!("{} dishes, {} stages", accepted.items.len(), accepted.stages),
+        Event::Leased { kitchen, token, cause, .. } => match cause {
+            Cause::Dispatch => format!("to {} with token {token}", name(*kitchen)),
+            Cause::Reassign { from, reason, pause_ms } => {
+                format!("{} -> {} with token {token}: {}, {pause_ms} ms", name(*from), name(*kitchen), reason.word())
+            }
+            Cause::Recover { from, cause } => {
+                format!("recovered from {} to {} with token {token}: {}", name(*from), name(*kitchen), cause.word())
+            }
+            Cause::Retry => format!("again, to {} with token {token}", name(*kitchen)),
+        },
+        Event::Started { stage, token, .. } => format!("at stage {} under {token}", stage + 1),
+        Event::StageDone { stage, token, .. } => format!("stage {} under {token}", stage + 1),
+        Event::Completed { token, cooked_ms, .. } => format!("under {token}, cooked in {cooked_ms} ms"),
+        Event::AttemptFailed { stage, output, .. } => format!("in stage {}: {output}", stage + 1),
+        Event::LeaseLost { token, cause, .. } => format!("{token}: {}", cause.word()),
+        Event::MoveFailed { from, to, reason, result, .. } => {
+            format!("{} -> {} for {}: {}", name(*from), name(*to), reason.word(), result.word())
+        }
+        Event::Cancelled { by, .. } => format!("by {}", if by.name.is_empty() { "somebody" } else { &by.name }),
+        Event::DeadLettered { strikes, .. } => format!("after {strikes} failed or lost attempts"),
+        Event::StaleRefused { kitchen, token, .. } => format!("late result of {} under {token}", name(*kitchen)),
+        Event::EpochStarted { .. }
+        | Event::CityChanged { .. }
+        | Event::PolicyChanged { .. }
+        | Event::KitchenRegistered(_)
+        | Event::KitchenLost { .. }
+        | Event::KitchenReturned { .. }
+        | Event::KitchenScheduling { .. }
+        | Event::Drained { .. }
+        | Event::RushStarted { .. }
+        | Event::RushEnded { .. } => String::new(),
+    }
+}

@@ -1,0 +1,193 @@
+//! Walks a whole ledger and judges it from its events alone: chain, gaps, epochs, and what the promise says of orders.
+//!
+//! Shares no fold with the core on purpose: a core that applies wrongly would otherwise agree with itself.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use balancer_core::Event;
+use protocol::{Epoch, FencingToken, OrderId, Position};
+
+use crate::ledger::{self, ReadError};
+use crate::recovery;
+
+/// What a sound ledger holds.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Report {
+    /// Group commits.
+    pub rows: u64,
+    /// Events.
+    pub events: u64,
+    /// The last position.
+    pub position: Position,
+    /// The last reign.
+    pub epoch: Epoch,
+    /// Orders acknowledged.
+    pub accepted: u64,
+    /// Ended by cooking.
+    pub completed: u64,
+    /// Ended by cancelling.
+    pub cancelled: u64,
+    /// Set aside.
+    pub dead_lettered: u64,
+    /// Not ended.
+    pub open: u64,
+    /// Late results refused.
+    pub stale_refused: u64,
+    /// The chain's last value, to compare with a copy elsewhere.
+    pub chain: String,
+}
+
+/// The first thing that is wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsound {
+    /// Unreadable, or damaged.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Whole, but an event cannot be.
+    #[error("position {position}: {why}")]
+    Event {
+        /// Where.
+        position: Position,
+        /// What.
+        why: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Completed,
+    Cancelled,
+    DeadLettered,
+}
+
+#[derive(Debug, Default)]
+struct Story {
+    token: Option<FencingToken>,
+    holds: bool,
+    end: Option<End>,
+}
+
+#[derive(Debug, Default)]
+struct Judge {
+    orders: BTreeMap<OrderId, Story>,
+    keys: BTreeMap<Box<str>, OrderId>,
+    epoch: Epoch,
+    last_order: u64,
+    last_token: FencingToken,
+    stale_refused: u64,
+}
+
+/// Walks the ledger in this directory.
+///
+/// # Errors
+/// Names the first bad position and what is wrong there.
+pub fn run(dir: &Path) -> Result<Report, Unsound> {
+    let mut judge = Judge::default();
+    let mut wrong: Option<(Position, String)> = None;
+    let verified = ledger::verify(dir, |row| {
+        if wrong.is_some() {
+            return;
+        }
+        let judged = recovery::decode(row).map_err(|why| (row.first, why)).and_then(|events| {
+            let positions = (row.first.0..).map(Position);
+            events.into_iter().zip(positions).try_for_each(|(recorded, position)| {
+                judge.event(row.epoch, recorded.event).map_err(|why| (position, why))
+            })
+        });
+        wrong = judged.err();
+    })?;
+    if let Some((position, why)) = wrong {
+        return Err(Unsound::Event { position, why });
+    }
+    let ended = |how: End| judge.orders.values().filter(|story| story.end == Some(how)).count() as u64;
+    Ok(Report {
+        rows: verified.rows,
+        events: verified.events,
+        position: verified.last,
+        epoch: verified.epoch,
+        accepted: judge.orders.len() as u64,
+        completed: ended(End::Completed),
+        cancelled: ended(End::Cancelled),
+        dead_lettered: ended(End::DeadLettered),
+        open: judge.orders.values().filter(|story| story.end.is_none()).count() as u64,
+        stale_refused: judge.stale_refused,
+        chain: verified.chain.to_string(),
+    })
+}
+
+impl Judge {
+    fn event(&mut self, row: Epoch, event: Event) -> Result<(), String> {
+        match event {
+            Event::EpochStarted { epoch } => {
+                ensure(epoch > self.epoch && epoch == row, || format!("epoch {epoch} begins after {}", self.epoch))?;
+                self.epoch = epoch;
+            }
+            Event::Accepted(accepted) => self.accepted(accepted.order, accepted.key)?,
+            Event::Leased { order, token, .. } => {
+                ensure(token > self.last_token, || format!("{order}: token {token} after {}", self.last_token))?;
+                ensure(token.epoch == self.epoch, || format!("{order}: token {token} in epoch {}", self.epoch))?;
+                self.last_token = token;
+                let story = self.open(order)?;
+                (story.token, story.holds) = (Some(token), true);
+            }
+            Event::Started { order, token, .. } | Event::StageDone { order, token, .. } => self.holder(order, token).map(|_| ())?,
+            Event::AttemptFailed { order, token, .. } | Event::LeaseLost { order, token, .. } => {
+                self.holder(order, token)?.holds = false;
+            }
+            Event::Completed { order, token, .. } => self.holder(order, token)?.end = Some(End::Completed),
+            Event::Cancelled { order, .. } => self.open(order)?.end = Some(End::Cancelled),
+            Event::DeadLettered { order, .. } => self.open(order)?.end = Some(End::DeadLettered),
+            Event::StaleRefused { order, token, .. } => {
+                self.stale_refused += 1;
+                let current = self.orders.get(&order).is_some_and(|story| story.holds && story.end.is_none() && story.token == Some(token));
+                ensure(!current, || format!("{order}: the result of the current token {token} was refused"))?;
+            }
+            Event::CityChanged { .. }
+            | Event::PolicyChanged { .. }
+            | Event::KitchenRegistered(_)
+            | Event::KitchenLost { .. }
+            | Event::KitchenReturned { .. }
+            | Event::KitchenScheduling { .. }
+            | Event::MoveFailed { .. }
+            | Event::RushStarted { .. }
+            | Event::RushEnded { .. }
+            | Event::Drained { .. } => {}
+        }
+        ensure(row == self.epoch, || format!("a row of epoch {row} after epoch {} began", self.epoch))
+    }
+
+    fn accepted(&mut self, order: OrderId, key: Option<Box<str>>) -> Result<(), String> {
+        ensure(order.0 == self.last_order + 1, || format!("{order} was accepted after o{}", self.last_order))?;
+        self.last_order = order.0;
+        self.orders.insert(order, Story::default());
+        // A key may come again once its order is so old that the balancer has forgotten it.
+        let kept = balancer_core::limits::CLOSED_KEPT as u64;
+        if let Some(other) = key.and_then(|key| self.keys.insert(key, order)) {
+            let forgotten = self.orders.get(&other).is_some_and(|story| story.end.is_some()) && order.0 - other.0 > kept;
+            ensure(forgotten, || format!("{order} was accepted under the key of {other}"))?;
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, order: OrderId) -> Result<&mut Story, String> {
+        let story = self.orders.get_mut(&order).ok_or_else(|| format!("{order} was never accepted"))?;
+        match story.end {
+            None => Ok(story),
+            Some(end) => Err(format!("{order} has ended already: {end:?}")),
+        }
+    }
+
+    fn holder(&mut self, order: OrderId, token: FencingToken) -> Result<&mut Story, String> {
+        let story = self.open(order)?;
+        if story.holds && story.token == Some(token) {
+            Ok(story)
+        } else {
+            Err(format!("{order}: token {token} is not the newest lease"))
+        }
+    }
+}
+
+fn ensure(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(why()) }
+}

@@ -1,0 +1,351 @@
+//! The core's truth in the words of the contract. Pure translation: every figure is read, none is computed twice.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use balancer_core::event::{Cause, KitchenNo};
+use balancer_core::policy::{ONE, WEIGHT_SUM};
+use balancer_core::state::Order;
+use balancer_core::{Decision, Now, State};
+use protocol::api::{
+    AlternativeView, BalancerView, CandidateView, ExcludedView, ExplainView, Health, HealthCounts, HopKind, HopView, ItemBody,
+    KitchenView, Kpi, MigrationView, MoveResult, OrderView, RushView, StageView, Status,
+};
+use protocol::city::{DishNo, ZoneNo};
+use protocol::feed::{Flow, KitchenInfo, KitchenRow, Snapshot};
+use protocol::{KitchenId, OrderState};
+
+use crate::hub::{Hub, Inner};
+use crate::{VERSION, clock};
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn dish_name(state: &State, dish: DishNo) -> String {
+    state.city().menu.dish(dish).map(|dish| dish.name.clone()).unwrap_or_default()
+}
+
+fn zone_name(state: &State, zone: ZoneNo) -> String {
+    state.zone(zone).map(|zone| zone.name.clone()).unwrap_or_default()
+}
+
+fn kitchen_id(state: &State, number: KitchenNo) -> KitchenId {
+    state.kitchen(number).id.clone()
+}
+
+/// One order.
+#[must_use]
+pub fn order(state: &State, order: &Order) -> OrderView {
+    let hops = order.hops.iter().map(|hop| {
+        let (reason, pause_ms) = match hop.cause {
+            Cause::Dispatch | Cause::Retry => (None, None),
+            Cause::Reassign { reason, pause_ms, .. } => (Some(reason.word().to_owned()), Some(u64::from(pause_ms))),
+            Cause::Recover { cause, .. } => (Some(cause.word().to_owned()), None),
+        };
+        let kitchen = kitchen_id(state, hop.kitchen);
+        HopView { kitchen, token: hop.token, kind: hop.cause.kind(), reason, pause_ms, at: hop.at }
+    });
+    OrderView {
+        id: order.id,
+        state: order.state,
+        kitchen: order.kitchen.map(|number| kitchen_id(state, number)),
+        attempt: order.attempt,
+        token: order.kitchen.map(|_| order.token),
+        placed_at: order.placed_at,
+        position: order.position,
+        items: order.items.iter().map(|item| ItemBody { dish: dish_name(state, item.dish), quantity: item.quantity }).collect(),
+        zone: zone_name(state, order.zone),
+        customer: order.customer.as_deref().map(str::to_owned),
+        priority: order.priority,
+        stage: stage(state, order),
+        hops: hops.collect(),
+        completed_at: order.ended_at,
+        failure: order.failure.as_deref().map(str::to_owned),
+    }
+}
+
+fn stage(state: &State, order: &Order) -> StageView {
+    let plan = protocol::order::plan(&order.items, &state.city().menu);
+    let current = usize::from(order.stages_done).min(plan.len().saturating_sub(1));
+    let (name, interruptible) = plan.get(current).map_or((String::new(), true), |stage| (stage.name.clone(), stage.interruptible));
+    StageView { done: order.stages_done, of: order.stages, name, interruptible }
+}
+
+/// One kitchen, with the age of its signs of life.
+#[must_use]
+pub fn kitchen(inner: &Inner, now: Duration, number: KitchenNo) -> KitchenView {
+    let state = inner.core.state();
+    let kitchen = state.kitchen(number);
+    let signs = inner.core.signs(now, number);
+    let count = |orders: usize| u32::try_from(orders).unwrap_or(u32::MAX);
+    KitchenView {
+        id: kitchen.id.clone(),
+        name: kitchen.name.clone(),
+        zone: zone_name(state, kitchen.zone),
+        capacity: kitchen.capacity,
+        stations: kitchen.stations,
+        specialties: kitchen.specialties.iter().map(|dish| dish_name(state, *dish)).collect(),
+        schedulable: kitchen.schedulable,
+        health: signs.health,
+        last_heard_ms: signs.silent.map(millis),
+        lease_left_ms: signs.lease_left.map(millis),
+        load: kitchen.load(),
+        queued: count(kitchen.waiting.len()),
+        cooking: count(kitchen.cooking.len()),
+        in_the_oven: kitchen.in_the_oven,
+        completed: kitchen.completed,
+        failed: kitchen.failed,
+        lost_leases: kitchen.lost_leases,
+        avg_ms: (kitchen.avg_ms > 0).then_some(u64::from(kitchen.avg_ms)),
+        since: kitchen.since,
+    }
+}
+
+/// A decision, with what each single factor would have chosen.
+#[must_use]
+pub fn explain(state: &State, decision: &Decision) -> ExplainView {
+    let part = |value: u32| f64::from(value) / ONE as f64;
+    let candidates: Vec<CandidateView> = decision
+        .candidates
+        .iter()
+        .map(|one| CandidateView {
+            kitchen: kitchen_id(state, one.kitchen),
+            score: one.score as f64 / (ONE * WEIGHT_SUM) as f64,
+            load: part(one.load),
+            specialty: part(one.specialty),
+            time: part(one.time),
+            distance: part(one.distance),
+        })
+        .collect();
+    let factors: [(&str, fn(&CandidateView) -> f64); 4] = [
+        ("load only", |one| one.load),
+        ("specialty only", |one| one.specialty),
+        ("time only", |one| one.time),
+        ("distance only", |one| one.distance),
+    ];
+    let alternatives = factors.iter().filter_map(|(rule, factor)| {
+        let best = candidates.iter().reduce(|best, one| if factor(one) > factor(best) { one } else { best })?;
+        Some(AlternativeView { rule: (*rule).to_owned(), kitchen: best.kitchen.clone() })
+    });
+    ExplainView {
+        id: decision.order,
+        at: decision.at,
+        algorithm: decision.algorithm,
+        chosen: kitchen_id(state, decision.chosen),
+        alternatives: alternatives.collect(),
+        candidates,
+        more_candidates: decision.more_candidates,
+        excluded: decision
+            .excluded
+            .iter()
+            .map(|(number, why)| ExcludedView { kitchen: kitchen_id(state, *number), why: why.word().into() })
+            .collect(),
+        more_excluded: decision.more_excluded,
+        weights: decision.weights,
+    }
+}
+
+/// Moves in flight, ended and skipped, newest first.
+#[must_use]
+pub fn migrations(inner: &Inner, limit: usize) -> Vec<MigrationView> {
+    let state = inner.core.state();
+    let flying = inner.core.moves_in_flight().map(|one| MigrationView {
+        at: one.at,
+        order: Some(one.order),
+        from: kitchen_id(state, one.from),
+        to: Some(kitchen_id(state, one.to)),
+        kind: HopKind::Reassign,
+        reason: one.reason.word().into(),
+        pause_ms: None,
+        result: MoveResult::InFlight,
+    });
+    let ended = state.migrations().iter().map(|one| MigrationView {
+        at: one.at,
+        order: Some(one.order),
+        from: kitchen_id(state, one.from),
+        to: Some(kitchen_id(state, one.to)),
+        kind: HopKind::Reassign,
+        reason: one.reason.word().into(),
+        pause_ms: one.pause_ms.map(u64::from),
+        result: one.result,
+    });
+    let skipped = inner.core.skips().map(|one| MigrationView {
+        at: one.at,
+        order: None,
+        from: kitchen_id(state, one.from),
+        to: None,
+        kind: HopKind::Reassign,
+        reason: one.why.into(),
+        pause_ms: None,
+        result: one.result,
+    });
+    let mut all: Vec<MigrationView> = flying.chain(ended).chain(skipped).collect();
+    all.sort_by_key(|one| std::cmp::Reverse(one.at));
+    all.truncate(limit);
+    all
+}
+
+/// The running rush.
+#[must_use]
+pub fn rush(inner: &Inner, now: Duration) -> Option<RushView> {
+    let state = inner.core.state();
+    let rush = state.rush()?;
+    Some(RushView {
+        rate: rush.rate_milli as f64 / 1e3,
+        zone: rush.zone.map(|zone| zone_name(state, zone)),
+        left_ms: inner.core.rush_left(now).map_or(0, millis),
+        placed: rush.placed,
+        shed: inner.core.shed().1,
+    })
+}
+
+/// The key figures.
+#[must_use]
+pub fn kpi(inner: &Inner, now: Now) -> Kpi {
+    let rates = inner.kpi.rates(now.wall);
+    let state = inner.core.state();
+    let counts = state.counts();
+    let tried = counts.moves_done + counts.moves_failed;
+    let (alive, all) = state.kitchens().iter().fold((0_u64, 0_u64), |(alive, all), kitchen| {
+        let capacity = u64::from(kitchen.capacity);
+        (alive + if kitchen.alive { capacity } else { 0 }, all + capacity)
+    });
+    Kpi {
+        accepted_per_s: rates.accepted_per_s,
+        completed_per_s: rates.completed_per_s,
+        p50_ms: rates.p50_ms,
+        p99_ms: rates.p99_ms,
+        load_balance_efficiency: inner.efficiency(),
+        migration_success_ratio: (tried > 0).then(|| counts.moves_done as f64 / tried as f64),
+        availability: if all > 0 { alive as f64 / all as f64 } else { 0.0 },
+    }
+}
+
+/// Kitchens by health.
+#[must_use]
+pub fn health_counts(inner: &Inner, now: Duration) -> HealthCounts {
+    let mut counts = HealthCounts::default();
+    for (number, _) in inner.kitchens() {
+        match inner.core.signs(now, number).health {
+            Health::Alive => counts.alive += 1,
+            Health::Suspected => counts.suspected += 1,
+            Health::Dead => counts.dead += 1,
+        }
+    }
+    counts
+}
+
+/// `GET /status`.
+#[must_use]
+pub fn status(hub: &Hub, inner: &Inner, now: Now) -> Status {
+    let state = inner.core.state();
+    Status {
+        city: state.city().name.clone(),
+        leader: BalancerView { id: hub.id.clone(), role: "leader".into(), pid: std::process::id() },
+        standbys: Vec::new(),
+        epoch: state.epoch(),
+        position: state.position(),
+        uptime_ms: millis(clock::mono().saturating_sub(hub.started)),
+        kitchens: health_counts(inner, now.mono),
+        proof: state.proof(),
+        kpi: kpi(inner, now),
+        rush: rush(inner, now.mono),
+        version: VERSION.into(),
+    }
+}
+
+/// What a new reader of the feed needs once.
+#[must_use]
+pub fn snapshot(hub: &Hub, state: &State) -> Snapshot {
+    let city = state.city();
+    Snapshot {
+        city: city.name.clone(),
+        zones: city.zones.clone(),
+        dishes: city.menu.dishes.iter().filter(|dish| !dish.withdrawn).map(|dish| dish.name.clone()).collect(),
+        leader: hub.id.clone(),
+        overload_threshold: state.policy().overload_threshold,
+    }
+}
+
+/// What a kitchen is, for the feed.
+#[must_use]
+pub fn info(inner: &Inner, index: usize) -> KitchenInfo {
+    let state = inner.core.state();
+    let kitchen = &state.kitchens()[index];
+    KitchenInfo {
+        no: u32::try_from(index).unwrap_or(u32::MAX),
+        id: kitchen.id.clone(),
+        name: kitchen.name.clone(),
+        zone: zone_name(state, kitchen.zone),
+        capacity: kitchen.capacity,
+        stations: kitchen.stations,
+        specialties: kitchen.specialties.iter().map(|dish| dish_name(state, *dish)).collect(),
+    }
+}
+
+/// How the kitchens are, for the feed.
+#[must_use]
+pub fn rows(inner: &Inner, now: Duration) -> Vec<KitchenRow> {
+    let count = |orders: usize| u32::try_from(orders).unwrap_or(u32::MAX);
+    inner
+        .kitchens()
+        .map(|(number, kitchen)| {
+            let signs = inner.core.signs(now, number);
+            let silent = if signs.health == Health::Alive { 0 } else { signs.silent.map_or(0, millis) / 100 * 100 };
+            KitchenRow {
+                no: number.0,
+                health: signs.health,
+                schedulable: kitchen.schedulable,
+                queued: count(kitchen.waiting.len()),
+                cooking: count(kitchen.cooking.len()),
+                in_the_oven: kitchen.in_the_oven,
+                completed: kitchen.completed,
+                avg_ms: kitchen.avg_ms,
+                silent_ms: silent,
+            }
+        })
+        .collect()
+}
+
+/// The pipeline, for the feed.
+#[must_use]
+pub fn flow(inner: &Inner, now: Now) -> Flow {
+    let state = inner.core.state();
+    let counts = state.counts();
+    Flow {
+        queued: state.count(OrderState::Queued),
+        leased: state.count(OrderState::Leased),
+        stages: stages(state),
+        oldest_s: state.oldest_open().map(|order| now.wall.ms_since(order.placed_at) / 1_000),
+        shed: inner.core.shed().0,
+        recovered: counts.recovered,
+        moves_done: counts.moves_done,
+        moves_failed: counts.moves_failed,
+        kpi: kpi(inner, now),
+        rush: rush(inner, now.mono),
+        algorithm: state.policy().algorithm.word().into(),
+    }
+}
+
+/// Orders being cooked by the name of their stage, in the sequence in which the menu first names them.
+fn stages(state: &State) -> Vec<(String, u64)> {
+    let menu = &state.city().menu;
+    let mut names: Vec<&str> = Vec::new();
+    let longest = menu.dishes.iter().map(|dish| dish.stages.len()).max().unwrap_or(0);
+    for index in 0..longest {
+        for stage in menu.dishes.iter().filter_map(|dish| dish.stages.get(index)) {
+            if !names.contains(&stage.name.as_str()) {
+                names.push(&stage.name);
+            }
+        }
+    }
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for order in state.kitchens().iter().flat_map(|kitchen| &kitchen.cooking).filter_map(|id| state.order(*id)) {
+        let dish = order.main_dish().and_then(|dish| menu.dish(dish));
+        if let Some(stage) = dish.and_then(|dish| dish.stages.get(usize::from(order.stages_done)).or(dish.stages.last())) {
+            *counts.entry(&stage.name).or_default() += 1;
+        }
+    }
+    names.into_iter().map(|name| (name.to_owned(), counts.get(name).copied().unwrap_or(0))).collect()
+}

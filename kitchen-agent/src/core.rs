@@ -1,0 +1,307 @@
+//! The agent's state machine: which leases this kitchen holds, what it cooks, and what it still has to report.
+//!
+//! Owns every decision of the agent. Never reads a clock, opens a socket, starts a process or draws a random number:
+//! time comes in with each [`Input`], and what should happen outside goes out as [`Effect`]s. So the daemon and the
+//! simulator drive the same code.
+//!
+//! ```text
+//! shell:  agent.handle(now, input)                  each input, and Input::Wake at next_deadline()
+//!         for effect in agent.drain_effects()       send, run, kill
+//! ```
+//!
+//! What keeps an order from being cooked in two kitchens at once:
+//! - every held lease has a fence: the moment the last answered heartbeat that named it was *sent*, plus `fence_ms`;
+//! - at every input, before anything else, what is past its fence is stopped and dropped (`core/lease.rs`);
+//! - a finished order is no longer cooked, so it has no fence: its report is repeated until it is settled, and the
+//!   balancer refuses it if the lease went elsewhere (`core/report.rs`).
+
+mod beat;
+mod close;
+mod counters;
+mod lease;
+mod outbox;
+mod report;
+mod stage;
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use protocol::city::City;
+use protocol::link::{AgentMessage, BalancerMessage, Cook, Hello, LeaseName, Refusal, Timing};
+use protocol::{KitchenId, OrderId, Priority};
+
+use beat::Beats;
+pub use close::GRACE;
+pub use counters::{Counters, StageTotal};
+use lease::Held;
+use outbox::Outbox;
+use report::Report;
+pub use report::UNSETTLED_MAX;
+
+/// Who this agent is and how it cooks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AgentConfig {
+    /// Which kitchen.
+    pub kitchen: KitchenId,
+    /// What people call it.
+    pub name: String,
+    /// The zone's name.
+    pub zone: String,
+    /// How many orders it may hold, waiting and cooking.
+    pub capacity: u32,
+    /// How many it cooks at once.
+    pub stations: u32,
+    /// Names of dishes it is good at.
+    pub specialties: Vec<String>,
+    /// Chosen at random when the process starts.
+    pub session: u64,
+    /// The process id, for people.
+    pub pid: u32,
+    /// The agent's code version, for people.
+    pub version: String,
+    /// A simulated stage takes its time divided by this.
+    pub speed: f64,
+    /// What a stage is.
+    pub cooking: Cooking,
+}
+
+impl AgentConfig {
+    fn hello(&self) -> Hello {
+        Hello {
+            kitchen: self.kitchen.clone(),
+            name: self.name.clone(),
+            zone: self.zone.clone(),
+            capacity: self.capacity,
+            stations: self.stations,
+            specialties: self.specialties.clone(),
+            session: self.session,
+            pid: self.pid,
+            version: self.version.clone(),
+        }
+    }
+}
+
+/// What a stage is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cooking {
+    /// Time passes, by the core's own deadlines; a stage of 0 ms ends in the call that starts it.
+    Simulated,
+    /// The shell runs a process for each stage and answers with [`Input::StageEnded`].
+    Commands,
+}
+
+/// What happened outside.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// A connection to a balancer is open; nothing was said on it yet.
+    Connected,
+    /// The connection is gone, with everything that was on its way.
+    Disconnected,
+    /// The balancer said something.
+    Message(BalancerMessage),
+    /// A stage that [`Effect::RunStage`] asked for ended by itself.
+    StageEnded {
+        /// Which lease.
+        lease: LeaseName,
+        /// Which stage.
+        stage: u8,
+        /// Success, or what the command printed.
+        outcome: Result<(), String>,
+    },
+    /// [`Agent::next_deadline`] has come; earlier or later is harmless.
+    Wake,
+    /// End gracefully; a second time: at once.
+    Close,
+}
+
+/// What the shell should do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Send this; messages leave in the sequence of the effects.
+    Send(AgentMessage),
+    /// Start the command for one stage.
+    RunStage {
+        /// Which lease.
+        lease: LeaseName,
+        /// Which try this is.
+        attempt: u16,
+        /// Which stage.
+        stage: u8,
+        /// The order as it came.
+        cook: Cook,
+    },
+    /// Kill the command of this lease; no [`Input::StageEnded`] is awaited any more.
+    KillStage {
+        /// Which lease.
+        lease: LeaseName,
+    },
+    /// The balancer does not let this agent in.
+    Refused(Refusal),
+    /// The agent has ended; it reacts to nothing more.
+    Closed,
+}
+
+/// How far the conversation with a balancer has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Cut,
+    Greeting,
+    Welcomed,
+}
+
+/// The agent.
+///
+/// - An order is in `held` or in `reports`, never in both.
+/// - `fences` has one entry for each of `held`; `waiting` has those that are not started; `due` has those whose
+///   simulated stage has an end.
+/// - `cooking` is the number of started ones in `held`, at most `stations`.
+#[derive(Debug)]
+pub struct Agent {
+    config: AgentConfig,
+    link: Link,
+    timing: Timing,
+    city: Option<City>,
+    beats: Beats,
+    held: BTreeMap<OrderId, Held>,
+    fences: BTreeSet<(Duration, OrderId)>,
+    waiting: BTreeSet<(Reverse<Priority>, OrderId)>,
+    due: BTreeSet<(Duration, OrderId)>,
+    cooking: u32,
+    reports: BTreeMap<OrderId, Report>,
+    /// When the grace of a graceful end is over.
+    closing: Option<Duration>,
+    closed: bool,
+    counters: Counters,
+    outbox: Outbox,
+}
+
+impl Agent {
+    /// An agent that holds nothing and is not connected.
+    #[must_use]
+    pub fn new(config: AgentConfig) -> Self {
+        Self {
+            config,
+            link: Link::Cut,
+            timing: Timing::DEFAULT,
+            city: None,
+            beats: Beats::default(),
+            held: BTreeMap::new(),
+            fences: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            due: BTreeSet::new(),
+            cooking: 0,
+            reports: BTreeMap::new(),
+            closing: None,
+            closed: false,
+            counters: Counters::default(),
+            outbox: Outbox::default(),
+        }
+    }
+
+    /// Takes one input at `now`, a monotonic time from any fixed origin that includes suspend.
+    ///
+    /// Fences come first: an answer that arrives after the fence comes too late, whatever it says.
+    pub fn handle(&mut self, now: Duration, input: Input) {
+        if self.closed {
+            return;
+        }
+        self.fence_overdue(now);
+        match input {
+            Input::Connected => self.greet(now),
+            Input::Disconnected => self.link = Link::Cut,
+            Input::Message(message) => self.hear(now, message),
+            Input::StageEnded { lease, stage, outcome } => self.command_ended(now, lease, stage, outcome),
+            Input::Wake => {}
+            Input::Close => self.close(now),
+        }
+        if self.closed {
+            return;
+        }
+        self.end_due_stages(now);
+        self.fill_stations(now);
+        self.beat_when_due(now);
+        self.end_when_empty(now);
+    }
+
+    fn hear(&mut self, now: Duration, message: BalancerMessage) {
+        if self.link == Link::Cut {
+            return; // said on a connection that is gone; whoever said it will see that nothing came of it
+        }
+        match message {
+            BalancerMessage::Welcome(welcome) => self.welcome(now, *welcome),
+            BalancerMessage::Refused(refusal) => self.outbox.push(Effect::Refused(refusal)),
+            BalancerMessage::Cook { seen, cook } => self.cook(now, seen, cook),
+            BalancerMessage::Release(lease) => self.release(lease),
+            BalancerMessage::Stop(lease) => self.stop_and_forget(lease),
+            BalancerMessage::Renewed { seq, lost } => self.renewed(seq, &lost),
+            BalancerMessage::Settled { lease, stale } => self.settled(lease, stale),
+        }
+    }
+
+    /// When to call [`handle`](Self::handle) with [`Input::Wake`], if nothing comes before.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Duration> {
+        if self.closed {
+            return None;
+        }
+        let fence = self.fences.first().map(|&(at, _)| at);
+        let stage = self.due.first().map(|&(at, _)| at);
+        let beat = self.connected().then(|| self.beats.due());
+        [fence, stage, beat, self.closing].into_iter().flatten().min()
+    }
+
+    /// Takes out what should be done now, in sequence.
+    pub fn drain_effects(&mut self) -> impl Iterator<Item = Effect> {
+        self.outbox.drain()
+    }
+
+    /// How many orders it holds and has not finished.
+    #[must_use]
+    pub fn holding(&self) -> usize {
+        self.held.len()
+    }
+
+    /// How many of them it is cooking.
+    #[must_use]
+    pub fn cooking(&self) -> usize {
+        self.cooking as usize
+    }
+
+    /// How many finished orders are not settled yet.
+    #[must_use]
+    pub fn unsettled(&self) -> usize {
+        self.reports.len()
+    }
+
+    /// Whether a balancer has let it in and the connection stands.
+    #[must_use]
+    pub fn connected(&self) -> bool {
+        self.link == Link::Welcomed
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The city of the last welcome.
+    #[must_use]
+    pub fn city(&self) -> Option<&City> {
+        self.city.as_ref()
+    }
+
+    /// Every unfinished lease, oldest order first: its name, whether it was started, and its fence.
+    pub fn leases(&self) -> impl Iterator<Item = (LeaseName, bool, Duration)> + '_ {
+        self.held.iter().map(|(&order, held)| {
+            (LeaseName { order, token: held.cook.lease.token }, held.started.is_some(), held.fence)
+        })
+    }
+
+    fn send(&mut self, message: AgentMessage) {
+        self.outbox.push(Effect::Send(message));
+    }
+}

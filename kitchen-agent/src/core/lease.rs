@@ -1,0 +1,170 @@
+//! Leases in hand: taking an order, giving it back, stopping it, and the fence that ends it without a word.
+//!
+//! Owns which orders are held and until when. Never starts a stage; never judges whether a finished order still counts:
+//! the balancer does, by the token.
+
+use std::cmp::Reverse;
+use std::collections::btree_map::Entry;
+use std::time::Duration;
+
+use protocol::OrderId;
+use protocol::city::Stage;
+use protocol::link::{AgentMessage, Cook, DeclineReason, KeepReason, LeaseName, places};
+
+use super::outbox::Trail;
+use super::{Agent, Cooking, Effect, UNSETTLED_MAX};
+
+/// An order that is held and not finished.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) cook: Cook,
+    pub(super) plan: Vec<Stage>,
+    /// The first stage that is not done.
+    pub(super) stage: u8,
+    /// From this moment on it must not be cooked here.
+    pub(super) fence: Duration,
+    pub(super) started: Option<Duration>,
+    pub(super) stage_began: Duration,
+    /// The end of the running stage, if its time is simulated.
+    pub(super) due: Option<Duration>,
+    pub(super) trail: Trail,
+}
+
+/// How an offered order stands to what the agent has of the same order.
+enum Known {
+    Nothing,
+    Same,
+    Newer,
+    Older,
+}
+
+impl Agent {
+    pub(super) fn cook(&mut self, now: Duration, seen: u64, cook: Cook) {
+        let lease = cook.lease;
+        match self.known(lease) {
+            Known::Nothing => {}
+            Known::Same => return,
+            Known::Newer => {
+                self.stop(lease.order);
+                self.reports.remove(&lease.order);
+            }
+            Known::Older => {
+                self.counters.outdated += 1;
+                return;
+            }
+        }
+        let until = self.beats.sent_at(seen).map(|at| at + self.fence()).filter(|&until| until > now);
+        let Some(fence) = until else { return self.decline(lease, DeclineReason::Late) };
+        if self.closing.is_some() {
+            return self.decline(lease, DeclineReason::Closing);
+        }
+        if self.held.len() >= places(self.config.capacity, self.config.stations) as usize
+            || self.reports.len() >= UNSETTLED_MAX
+        {
+            return self.decline(lease, DeclineReason::Full);
+        }
+        self.hold(now, fence, cook);
+    }
+
+    fn known(&self, lease: LeaseName) -> Known {
+        let held = self.held.get(&lease.order).map(|held| held.cook.lease.token);
+        let Some(token) = held.or_else(|| self.reports.get(&lease.order).map(|report| report.token)) else {
+            return Known::Nothing;
+        };
+        match lease.token.cmp(&token) {
+            std::cmp::Ordering::Equal => Known::Same,
+            std::cmp::Ordering::Greater => Known::Newer,
+            std::cmp::Ordering::Less => Known::Older,
+        }
+    }
+
+    fn decline(&mut self, lease: LeaseName, why: DeclineReason) {
+        self.counters.declined += 1;
+        self.send(AgentMessage::Declined { lease, why });
+    }
+
+    fn hold(&mut self, now: Duration, fence: Duration, cook: Cook) {
+        // Without a city nothing was welcomed, so nothing can be asked; an empty plan would count as cooked.
+        let Some(city) = &self.city else { return };
+        let order = cook.lease.order;
+        let plan = protocol::link::stages(city, &cook.items);
+        self.fences.insert((fence, order));
+        self.waiting.insert((Reverse(cook.priority), order));
+        let stage = cook.from_stage;
+        let trail = Trail::default();
+        self.held.insert(order, Held { cook, plan, stage, fence, started: None, stage_began: now, due: None, trail });
+    }
+
+    /// Gives back what is not started; compare-and-set on token and not started.
+    pub(super) fn release(&mut self, lease: LeaseName) {
+        let held = self.held.get(&lease.order).filter(|held| held.cook.lease == lease);
+        let why = match held {
+            Some(held) if held.started.is_none() => {
+                self.stop(lease.order);
+                return self.send(AgentMessage::Released { lease });
+            }
+            Some(_) => KeepReason::Started,
+            None if self.has_report(lease) => KeepReason::Finished,
+            None => KeepReason::Unknown,
+        };
+        self.send(AgentMessage::ReleaseRefused { lease, why });
+    }
+
+    /// Stops and forgets whatever has this token, finished or not; tells nobody.
+    pub(super) fn stop_and_forget(&mut self, lease: LeaseName) {
+        self.stop_lost(lease);
+        if self.has_report(lease) {
+            self.reports.remove(&lease.order);
+        }
+    }
+
+    /// Stops and drops the unfinished order with this token.
+    pub(super) fn stop_lost(&mut self, lease: LeaseName) {
+        if self.held.get(&lease.order).is_some_and(|held| held.cook.lease == lease) {
+            self.stop(lease.order);
+        }
+    }
+
+    pub(super) fn move_fence(&mut self, lease: LeaseName, until: Duration) {
+        let Some(held) = self.held.get_mut(&lease.order).filter(|held| held.cook.lease == lease) else { return };
+        if until > held.fence {
+            self.fences.remove(&(held.fence, lease.order));
+            self.fences.insert((until, lease.order));
+            held.fence = until;
+        }
+    }
+
+    /// Drops everything past its fence. The balancer is not told: it sees that nobody names the lease any more.
+    pub(super) fn fence_overdue(&mut self, now: Duration) {
+        while let Some(&(at, order)) = self.fences.first()
+            && at <= now
+        {
+            self.fences.pop_first();
+            self.counters.fenced += 1;
+            self.stop(order);
+        }
+    }
+
+    /// Takes the order out and ends its stage, if one runs.
+    pub(super) fn stop(&mut self, order: OrderId) {
+        let Some(held) = self.take_out(order) else { return };
+        if held.started.is_some() && self.config.cooking == Cooking::Commands {
+            self.outbox.push(Effect::KillStage { lease: held.cook.lease });
+        }
+    }
+
+    /// Removes the order from every index it is in.
+    pub(super) fn take_out(&mut self, order: OrderId) -> Option<Held> {
+        let Entry::Occupied(entry) = self.held.entry(order) else { return None };
+        let held = entry.remove();
+        self.fences.remove(&(held.fence, order));
+        match held.started {
+            Some(_) => self.cooking -= 1,
+            None => _ = self.waiting.remove(&(Reverse(held.cook.priority), order)),
+        }
+        if let Some(due) = held.due {
+            self.due.remove(&(due, order));
+        }
+        Some(held)
+    }
+}
