@@ -49,20 +49,29 @@ impl Core {
     pub(crate) fn watch_kitchens(&mut self, now: Now) {
         let heartbeat = Duration::from_millis(u64::from(self.soft.timing.heartbeat_ms));
         let suspect = heartbeat.mul_f64(limits::SUSPECT_HEARTBEATS);
-        let lease = Duration::from_millis(u64::from(self.soft.timing.lease_ms));
         for number in (0..self.state.kitchens.len()).map(|number| KitchenNo(number as u32)) {
-            if !self.state.kitchen(number).alive {
+            if !self.state.kitchen(number).alive || self.lost_if_silent(now, number) {
                 continue;
             }
             let link = self.soft.link_mut(number);
-            let silent = now.mono.saturating_sub(*link.heard.get_or_insert(now.mono));
-            if silent >= lease {
-                self.lost(now, number, silent);
-            } else if silent >= suspect && !link.suspected {
+            if !link.suspected && link.heard.is_none_or(|heard| now.mono >= heard + suspect) {
                 link.suspected = true;
                 self.refresh(number);
             }
         }
+    }
+
+    /// A living kitchen that has been silent for a lease is lost, with everything it held.
+    pub(crate) fn lost_if_silent(&mut self, now: Now, number: KitchenNo) -> bool {
+        let lease = Duration::from_millis(u64::from(self.soft.timing.lease_ms));
+        let alive = self.state.kitchen(number).alive;
+        let link = self.soft.link_mut(number);
+        let silent = now.mono.saturating_sub(*link.heard.get_or_insert(now.mono));
+        let lost = alive && silent >= lease;
+        if lost {
+            self.lost(now, number, silent);
+        }
+        lost
     }
 
     /// A sign of life on the kitchen's connection.

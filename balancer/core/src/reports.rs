@@ -163,6 +163,9 @@ impl Core {
             let Some(id) = self.soft.leases.pop_over(now.mono, stands) else { return };
             let Some(order) = self.state.order(id) else { continue };
             let (kitchen, token) = (order.kitchen, order.token);
+            if kitchen.is_some_and(|kitchen| self.lost_if_silent(now, kitchen)) {
+                continue;
+            }
             self.lose(now, id, LossCause::LeaseExpired);
             if let Some(kitchen) = kitchen {
                 self.tell(kitchen, BalancerMessage::Stop(LeaseName { order: id, token }));
