@@ -127,9 +127,9 @@ impl Core {
         self.tell(number, BalancerMessage::Settled { lease, stale });
     }
 
-    /// Counts a late result; an order that only the ledger knows is not counted, its token cannot be compared.
+    /// Counts a late result, once however often it is repeated; an order that only the ledger knows is not counted.
     fn refuse_stale(&mut self, now: Now, number: KitchenNo, lease: LeaseName) -> bool {
-        if self.state.order(lease.order).is_some() {
+        if self.state.order(lease.order).is_some_and(|order| order.refused != lease.token) {
             self.emit(now, Event::StaleRefused { order: lease.order, kitchen: number, token: lease.token });
         }
         true

@@ -135,13 +135,18 @@ impl Agent {
     }
 
     /// Drops everything past its fence. The balancer is not told: it sees that nobody names the lease any more.
+    ///
+    /// Simulated food cooks by the clock: what was done before the fence is done, also if this process was stopped then
+    /// and looks only now. Such a late result is reported, and the balancer refuses it if the order went elsewhere.
     pub(super) fn fence_overdue(&mut self, now: Duration) {
         while let Some(&(at, order)) = self.fences.first()
             && at <= now
         {
-            self.fences.pop_first();
-            self.counters.fenced += 1;
-            self.stop(order);
+            self.end_due_stages(at.saturating_sub(Duration::from_nanos(1)));
+            if self.fences.remove(&(at, order)) {
+                self.counters.fenced += 1;
+                self.stop(order);
+            }
         }
     }
 

@@ -65,9 +65,11 @@ impl State {
             }
             Event::Cancelled { order, .. } => self.end(*order, OrderState::Cancelled, at),
             Event::DeadLettered { order, .. } => self.end(*order, OrderState::DeadLettered, at),
-            Event::StaleRefused { order, .. } => {
+            Event::StaleRefused { order, token, .. } => {
                 self.counts.stale_refused += 1;
-                self.touch(*order);
+                if let Some(order) = self.touch(*order) {
+                    order.refused = *token;
+                }
             }
             Event::RushStarted { rate_milli, zone, lasts_ms, .. } => {
                 let placed = self.rush.map_or(0, |rush| rush.placed);
@@ -107,6 +109,7 @@ impl State {
             moves: 0,
             kitchen: None,
             token: FencingToken::default(),
+            refused: FencingToken::default(),
             placed_at: at,
             leased_at: at,
             ended_at: None,

@@ -50,6 +50,8 @@ pub struct Order {
     pub kitchen: Option<KitchenNo>,
     /// The newest right.
     pub token: FencingToken,
+    /// The right under which a late result was refused last: the same one repeated is not counted again.
+    pub refused: FencingToken,
     /// When it was accepted.
     pub placed_at: WallTime,
     /// When it was leased last.
@@ -275,6 +277,7 @@ pub(crate) mod tests {
             moves: 0,
             kitchen: None,
             token: FencingToken::default(),
+            refused: FencingToken::default(),
             placed_at: WallTime(0),
             leased_at: WallTime(0),
             ended_at: None,

@@ -25,14 +25,24 @@ fn a_stage_that_would_end_at_the_fence_does_not_count() {
 }
 
 #[test]
-fn after_a_pause_longer_than_the_fence_nothing_counts_whatever_comes_first() {
-    let mut story = Story::welcomed(config());
-    story.cook(1, 1, SOUP);
+fn after_a_pause_what_would_have_ended_past_the_fence_does_not_count_whatever_comes_first() {
+    let mut story = Story::welcomed(AgentConfig { speed: 0.25, ..config() });
+    story.cook_seen(0, 1, 1, SOUP); // done at 2.2 s, the very moment of the fence
     story.trace.clear();
     story.now = ms(9_000);
     story.hear(BalancerMessage::Renewed { seq: 1, lost: Vec::new() });
-    story.expect(&[]);
     assert_eq!((story.agent.counters().fenced, story.agent.counters().completed), (1, 0));
+}
+
+#[test]
+fn after_a_pause_what_was_done_before_the_fence_is_reported_late_and_the_balancer_judges() {
+    let mut story = Story::welcomed(config());
+    story.cook(1, 1, SOUP); // done at 1.3 s, its fence is at 2.2 s
+    story.trace.clear();
+    story.now = ms(9_000);
+    story.input(Input::Wake);
+    assert_eq!((story.agent.counters().fenced, story.agent.counters().completed), (0, 1));
+    assert!(story.trace.iter().any(|line| line.starts_with("completed o1@1")), "{:?}", story.trace);
 }
 
 #[test]
