@@ -101,11 +101,15 @@ async fn timed(hub: Arc<Hub>, request: Request<Incoming>) -> Response {
 
 /// The handler of a request, and the name under which it is counted.
 async fn route(hub: &Arc<Hub>, request: Request<Incoming>) -> (&'static str, Answer) {
+    // Nearly every request is this one.
+    if request.uri().path() == "/api/v1/orders" && request.method() == Method::POST {
+        return ("/orders", orders::place(hub, request).await);
+    }
     let path = request.uri().path().to_owned();
     let Some(rest) = path.strip_prefix(protocol::api::PREFIX) else { return at_root(hub, &request, &path).await };
     let segments: Vec<&str> = rest.split('/').filter(|segment| !segment.is_empty()).collect();
     match (request.method(), segments.as_slice()) {
-        (&Method::POST, ["orders"]) => ("/orders", orders::place(hub, request).await),
+        (&Method::POST, ["orders"]) => ("/orders", orders::place(hub, request).await), // as `/orders/`
         (&Method::POST, ["orders", "batch"]) => ("/orders/batch", orders::place_batch(hub, request).await),
         (&Method::GET, ["orders"]) => ("/orders", orders::list(hub, &request).await),
         (&Method::GET, ["orders", id]) => ("/orders/{id}", orders::show(hub, id).await),
@@ -115,8 +119,12 @@ async fn route(hub: &Arc<Hub>, request: Request<Incoming>) -> (&'static str, Ans
         (&Method::POST, ["orders", id, "migrate"]) => ("/orders/{id}/migrate", orders::migrate(hub, request, id).await),
         (&Method::GET, ["kitchens"]) => ("/kitchens", kitchens::list(hub).await),
         (&Method::GET, ["kitchens", id]) => ("/kitchens/{id}", kitchens::show(hub, id).await),
-        (&Method::POST, ["kitchens", id, "cordon"]) => ("/kitchens/{id}/cordon", kitchens::cordon(hub, &request, id).await),
-        (&Method::POST, ["kitchens", id, "uncordon"]) => ("/kitchens/{id}/uncordon", kitchens::uncordon(hub, &request, id).await),
+        (&Method::POST, ["kitchens", id, "cordon"]) => {
+            ("/kitchens/{id}/cordon", kitchens::cordon(hub, &request, id).await)
+        }
+        (&Method::POST, ["kitchens", id, "uncordon"]) => {
+            ("/kitchens/{id}/uncordon", kitchens::uncordon(hub, &request, id).await)
+        }
         (&Method::POST, ["kitchens", id, "drain"]) => ("/kitchens/{id}/drain", kitchens::drain(hub, request, id).await),
         (&Method::GET, ["policy"]) => ("/policy", ops::policy(hub).await),
         (&Method::PUT, ["policy"]) => ("/policy", ops::set_policy(hub, request).await),
@@ -153,7 +161,11 @@ async fn at_root(hub: &Arc<Hub>, request: &Request<Incoming>, path: &str) -> (&'
 }
 
 /// Answers 101 and hands the connection to `serve`.
-fn upgrade<F>(mut request: Request<Incoming>, hub: Arc<Hub>, serve: impl FnOnce(Arc<Hub>, Upgraded) -> F + Send + 'static) -> Answer
+fn upgrade<F>(
+    mut request: Request<Incoming>,
+    hub: Arc<Hub>,
+    serve: impl FnOnce(Arc<Hub>, Upgraded) -> F + Send + 'static,
+) -> Answer
 where
     F: Future<Output = ()> + Send + 'static,
 {

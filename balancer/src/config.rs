@@ -64,7 +64,9 @@ pub struct Args {
 #[derive(Debug, thiserror::Error)]
 pub enum BadConfig {
     /// Open to the network without authentication.
-    #[error("refusing to listen on {0}: there is no authentication yet, so only loopback is safe; use 127.0.0.1, or --insecure-lab in an isolated network")]
+    #[error(
+        "refusing to listen on {0}: there is no authentication yet, so only loopback is safe; use 127.0.0.1, or --insecure-lab in an isolated network"
+    )]
     NotLoopback(SocketAddr),
     /// The city file cannot be read.
     #[error("cannot read the city file {0}: {1}")]
@@ -113,7 +115,9 @@ impl Args {
             algorithm: self.policy,
             weights,
             overload_threshold: self.overload_threshold,
-            calm_threshold: defaults.calm_threshold.clamp(self.available_threshold, self.overload_threshold.max(self.available_threshold)),
+            calm_threshold: defaults
+                .calm_threshold
+                .clamp(self.available_threshold, self.overload_threshold.max(self.available_threshold)),
             available_threshold: self.available_threshold,
             max_migrations_per_cycle: self.max_migrations_per_cycle,
             ..defaults

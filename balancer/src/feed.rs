@@ -72,11 +72,12 @@ impl Feed {
     /// Takes an event in.
     pub(crate) fn observe(&mut self, state: &State, recorded: &Recorded) {
         if !self.readers.is_empty() {
-            *self.collapsed.entry(recorded.event.word()).or_default() += 1;
             self.moved(recorded);
         }
-        if let Some(event) = notable::event(state, recorded) {
-            self.tell(event);
+        match notable::event(state, recorded) {
+            Some(event) => self.tell(event),
+            None if self.readers.is_empty() => {}
+            None => *self.collapsed.entry(recorded.event.word()).or_default() += 1,
         }
     }
 
@@ -102,9 +103,15 @@ impl Feed {
     fn moved(&mut self, recorded: &Recorded) {
         let at = recorded.at;
         let (order, from, to, kind, reason, result, pause_ms) = match &recorded.event {
-            Event::Leased { order, kitchen, cause: Cause::Reassign { from, reason, pause_ms }, .. } => {
-                (*order, *from, *kitchen, HopKind::Reassign, reason.word(), MoveResult::Done, Some(u64::from(*pause_ms)))
-            }
+            Event::Leased { order, kitchen, cause: Cause::Reassign { from, reason, pause_ms }, .. } => (
+                *order,
+                *from,
+                *kitchen,
+                HopKind::Reassign,
+                reason.word(),
+                MoveResult::Done,
+                Some(u64::from(*pause_ms)),
+            ),
             Event::Leased { order, kitchen, cause: Cause::Recover { from, cause }, .. } => {
                 (*order, *from, *kitchen, HopKind::Recover, cause.word(), MoveResult::Done, None)
             }
@@ -126,8 +133,12 @@ impl Feed {
 
     /// Adds a notable event, or folds it into one like it in the same frame.
     fn tell(&mut self, event: FeedEvent) {
-        let like = |known: &&mut FeedEvent| known.kind == event.kind && known.subject == event.subject && known.text == event.text;
-        if let Some(known) = self.recent.iter_mut().rev().take(8).find(like).filter(|known| event.at.ms_since(known.at) < 500) {
+        let like = |known: &&mut FeedEvent| {
+            known.kind == event.kind && known.subject == event.subject && known.text == event.text
+        };
+        if let Some(known) =
+            self.recent.iter_mut().rev().take(8).find(like).filter(|known| event.at.ms_since(known.at) < 500)
+        {
             known.count += 1;
             known.position = event.position;
         } else {
@@ -193,7 +204,12 @@ fn delta(inner: &mut Inner, now: Now) -> Option<Frame> {
         rows.iter().filter(|row| feed.rows.get(row.no as usize).copied().flatten() != Some(**row)).copied().collect();
     let same_proof = feed.proof.is_some_and(|old| Proof { position: proof.position, ..old } == proof);
     let same_flow = feed.flow.as_ref() == Some(&flow);
-    let quiet = new.is_empty() && changed.is_empty() && same_proof && same_flow && feed.events.is_empty() && feed.moves.is_empty();
+    let quiet = new.is_empty()
+        && changed.is_empty()
+        && same_proof
+        && same_flow
+        && feed.events.is_empty()
+        && feed.moves.is_empty();
     if quiet && now.mono < feed.last_frame + Duration::from_millis(KEEPALIVE_MS) {
         return None;
     }

@@ -14,7 +14,12 @@ const ROWS_MAX: usize = 20_000;
 
 /// The events about an order between two positions; `names` are the kitchens' by number. Reads the disk: not for the
 /// thread that decides.
-pub(crate) fn read(dir: &Path, names: &[String], order: OrderId, (first, last): (Position, Position)) -> Result<Vec<HistoryEvent>, ReadError> {
+pub(crate) fn read(
+    dir: &Path,
+    names: &[String],
+    order: OrderId,
+    (first, last): (Position, Position),
+) -> Result<Vec<HistoryEvent>, ReadError> {
     let mut reader = Journal::reader(dir)?;
     let mut found = Vec::new();
     let mut rows = 0;

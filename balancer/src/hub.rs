@@ -135,7 +135,12 @@ pub struct Stopping;
 
 impl Hub {
     /// A hub around a core that has replayed the ledger.
-    pub(crate) fn new(core: Core, ledger: LedgerHandle<Batch, After>, id: String, data_dir: std::path::PathBuf) -> Self {
+    pub(crate) fn new(
+        core: Core,
+        ledger: LedgerHandle<Batch, After>,
+        id: String,
+        data_dir: std::path::PathBuf,
+    ) -> Self {
         let durable = core.state().position();
         let inner = Inner {
             core,
@@ -261,7 +266,8 @@ impl Hub {
 
     pub(crate) fn flush_now(&self) {
         let mut inner = self.lock();
-        let sooner = inner.core.next_deadline().is_some_and(|deadline| inner.sleeps_until.is_none_or(|until| deadline < until));
+        let sooner =
+            inner.core.next_deadline().is_some_and(|deadline| inner.sleeps_until.is_none_or(|until| deadline < until));
         inner.flush();
         drop(inner);
         if sooner {
@@ -326,7 +332,12 @@ impl Inner {
         let number = |index: usize| u16::try_from(index).unwrap_or(u16::MAX);
         self.names = Names {
             dishes: offered.map(|(index, dish)| (dish.name.clone(), DishNo(number(index)))).collect(),
-            zones: city.zones.iter().enumerate().map(|(index, zone)| (zone.name.clone(), ZoneNo(number(index)))).collect(),
+            zones: city
+                .zones
+                .iter()
+                .enumerate()
+                .map(|(index, zone)| (zone.name.clone(), ZoneNo(number(index))))
+                .collect(),
         };
     }
 

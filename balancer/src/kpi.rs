@@ -58,7 +58,9 @@ impl Rolling {
         let current = now.0 / 1_000;
         let mut all = histogram();
         let (mut accepted, mut completed) = (0, 0);
-        for second in self.seconds.iter().filter(|second| second.number < current && second.number + WINDOW_S >= current) {
+        for second in
+            self.seconds.iter().filter(|second| second.number < current && second.number + WINDOW_S >= current)
+        {
             accepted += second.accepted;
             completed += second.completed;
             // Same bounds, so adding cannot fail.

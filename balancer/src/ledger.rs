@@ -19,7 +19,8 @@
 //! - Whoever finds damage changes nothing: the evidence, and what could be saved, stay as they are.
 //!
 //! Not here: encryption, compression, deletion of old rows, and repair. A power loss may leave HEAD older than the
-//! database (HEAD is not synced on each append); rows after HEAD are guarded by their chain, but not against a dropped tail.
+//! database (HEAD is not synced on each append); rows after HEAD are guarded by their chain, but not against a dropped
+//! tail.
 
 mod chain;
 mod error;

@@ -45,7 +45,11 @@ impl Buckets {
             below += count;
             let _ = writeln!(out, "{name}_bucket{{le=\"{bound}\"}} {below}");
         }
-        let _ = writeln!(out, "{name}_bucket{{le=\"+Inf\"}} {}\n{name}_sum {}\n{name}_count {}", self.count, self.sum, self.count);
+        let _ = writeln!(
+            out,
+            "{name}_bucket{{le=\"+Inf\"}} {}\n{name}_sum {}\n{name}_count {}",
+            self.count, self.sum, self.count
+        );
     }
 }
 
@@ -173,7 +177,8 @@ fn kitchens(out: &mut String, inner: &Inner, now: Duration) {
         let is = inner.core.signs(now, number).health;
         for health in [Health::Alive, Health::Suspected, Health::Dead] {
             let value = u8::from(health == is);
-            let _ = writeln!(out, "chef_kitchen_health{{kitchen=\"{}\",health=\"{}\"}} {value}", kitchen.id, health.word());
+            let _ =
+                writeln!(out, "chef_kitchen_health{{kitchen=\"{}\",health=\"{}\"}} {value}", kitchen.id, health.word());
         }
     }
 }

@@ -11,7 +11,11 @@ pub(crate) fn event(state: &State, recorded: &Recorded) -> Option<FeedEvent> {
     let name = |number: KitchenNo| state.kitchen(number).id.to_string();
     let by = |operator: &balancer_core::input::Operator| {
         let who = if operator.name.is_empty() { "somebody".into() } else { clean(&operator.name, 40) };
-        if operator.reason.is_empty() { format!("by {who}") } else { format!("by {who}: {}", clean(&operator.reason, 80)) }
+        if operator.reason.is_empty() {
+            format!("by {who}")
+        } else {
+            format!("by {who}: {}", clean(&operator.reason, 80))
+        }
     };
     let (tone, subject, text) = match &recorded.event {
         Event::EpochStarted { epoch } => (Tone::Good, format!("epoch {epoch}"), "a leader begins its reign".into()),
@@ -21,7 +25,10 @@ pub(crate) fn event(state: &State, recorded: &Recorded) -> Option<FeedEvent> {
         }
         Event::KitchenRegistered(registered) => {
             let zone = state.zone(registered.zone).map_or("", |zone| zone.name.as_str());
-            let text = format!("{} in {zone}: {} places, {} stations", registered.name, registered.capacity, registered.stations);
+            let text = format!(
+                "{} in {zone}: {} places, {} stations",
+                registered.name, registered.capacity, registered.stations
+            );
             (Tone::Good, registered.id.to_string(), text)
         }
         Event::KitchenLost { kitchen, cause, silent_ms } => {
@@ -35,10 +42,24 @@ pub(crate) fn event(state: &State, recorded: &Recorded) -> Option<FeedEvent> {
         }
         Event::Drained { kitchen } => (Tone::Good, name(*kitchen), "drained: the agent reports empty".into()),
         Event::Leased { kitchen, cause: Cause::Reassign { from, reason, .. }, .. } => {
-            return line(state, recorded, "migrated", Tone::Info, name(*from), format!("-> {} {}", name(*kitchen), reason.word()));
+            return line(
+                state,
+                recorded,
+                "migrated",
+                Tone::Info,
+                name(*from),
+                format!("-> {} {}", name(*kitchen), reason.word()),
+            );
         }
         Event::Leased { kitchen, cause: Cause::Recover { from, cause }, .. } => {
-            return line(state, recorded, "recovered", Tone::Good, name(*from), format!("-> {} {}", name(*kitchen), cause.word()));
+            return line(
+                state,
+                recorded,
+                "recovered",
+                Tone::Good,
+                name(*from),
+                format!("-> {} {}", name(*kitchen), cause.word()),
+            );
         }
         Event::MoveFailed { from, to, reason, result, .. } => {
             (Tone::Warn, name(*from), format!("-> {} {}: {}", name(*to), reason.word(), result.word()))
@@ -47,9 +68,13 @@ pub(crate) fn event(state: &State, recorded: &Recorded) -> Option<FeedEvent> {
             let said = output.lines().next_back().unwrap_or_default();
             (Tone::Warn, order.to_string(), format!("stage {} failed: {}", stage + 1, clean(said, 80)))
         }
-        Event::DeadLettered { order, strikes } => (Tone::Bad, order.to_string(), format!("set aside after {strikes} attempts")),
+        Event::DeadLettered { order, strikes } => {
+            (Tone::Bad, order.to_string(), format!("set aside after {strikes} attempts"))
+        }
         Event::StaleRefused { kitchen, .. } => (Tone::Warn, name(*kitchen), "late result refused".into()),
-        Event::Cancelled { order, by: operator } => (Tone::Info, order.to_string(), format!("cancelled {}", by(operator))),
+        Event::Cancelled { order, by: operator } => {
+            (Tone::Info, order.to_string(), format!("cancelled {}", by(operator)))
+        }
         Event::RushStarted { rate_milli, zone, lasts_ms, by: operator } => {
             let zone = zone.and_then(|zone| state.zone(zone)).map_or("the whole city", |zone| zone.name.as_str());
             let rate = *rate_milli as f64 / 1e3;
@@ -69,7 +94,14 @@ pub(crate) fn event(state: &State, recorded: &Recorded) -> Option<FeedEvent> {
     line(state, recorded, recorded.event.word(), tone, subject, text)
 }
 
-fn line(state: &State, recorded: &Recorded, kind: &str, tone: Tone, subject: String, text: String) -> Option<FeedEvent> {
+fn line(
+    state: &State,
+    recorded: &Recorded,
+    kind: &str,
+    tone: Tone,
+    subject: String,
+    text: String,
+) -> Option<FeedEvent> {
     Some(FeedEvent { position: state.position(), at: recorded.at, kind: kind.into(), tone, subject, text, count: 1 })
 }
 

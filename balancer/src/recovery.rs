@@ -26,7 +26,9 @@ pub enum BadLedger {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// A row is whole but not made of events.
-    #[error("the row at position {0} holds something that is not an event of this release: {1}; was it written by a newer one?")]
+    #[error(
+        "the row at position {0} holds something that is not an event of this release: {1}; was it written by a newer one?"
+    )]
     Row(Position, String),
 }
 
@@ -54,13 +56,14 @@ pub fn decode(row: &Row) -> Result<Vec<Recorded>, String> {
 /// Damage, with its position.
 pub(crate) fn replay(dir: &Path) -> Result<(State, Position), BadLedger> {
     let mut reader = Journal::reader(dir).map_err(ReadError::from)?;
-    let (mut state, from) = match ledger::newest_snapshot(dir, &reader).and_then(|(tip, body)| read_snapshot(tip, &body)) {
-        Some(state) => {
-            let position = state.position();
-            (state, position)
-        }
-        None => (State::default(), Position(0)),
-    };
+    let (mut state, from) =
+        match ledger::newest_snapshot(dir, &reader).and_then(|(tip, body)| read_snapshot(tip, &body)) {
+            Some(state) => {
+                let position = state.position();
+                (state, position)
+            }
+            None => (State::default(), Position(0)),
+        };
     fold(&mut reader, from, &mut state)?;
     Ok((state, from))
 }

@@ -29,7 +29,8 @@ const GRACE: Duration = Duration::from_secs(3);
 pub fn main(args: Args) -> Result<()> {
     init_logging(&args);
     // One thread talks and decides: two cores are best spent on it and on the ledger's thread.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().wrap_err("cannot start the runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().wrap_err("cannot start the runtime")?;
     runtime.block_on(run(args))
 }
 
@@ -56,7 +57,8 @@ async fn run(args: Args) -> Result<()> {
         },
     )
     .wrap_err("cannot start the ledger's thread")?;
-    let mut snapshots = Snapshots::start(args.data_dir.clone(), snapshot).wrap_err("cannot start the snapshot thread")?;
+    let mut snapshots =
+        Snapshots::start(args.data_dir.clone(), snapshot).wrap_err("cannot start the snapshot thread")?;
     let settings = Settings { timing: Timing::DEFAULT, seed: crate::clock::now().wall.0, without: None };
     let hub = Arc::new(Hub::new(Core::new(state, settings), ledger, args.id.clone(), args.data_dir.clone()));
     hub.inputs([Input::Lead { city: Box::new(city), policy: Box::new(policy) }]);
@@ -90,7 +92,9 @@ async fn run(args: Args) -> Result<()> {
         tokio::task::spawn_blocking(|| ledger.close()).await.wrap_err("the ledger's thread has panicked")??;
     }
     if let Ok(Ok(snapshots)) = tokio::time::timeout(GRACE, releasing).await {
-        tokio::task::spawn_blocking(move || snapshots.finish(position)).await.wrap_err("the snapshot thread has panicked")?;
+        tokio::task::spawn_blocking(move || snapshots.finish(position))
+            .await
+            .wrap_err("the snapshot thread has panicked")?;
     }
     tracing::info!(%position, "ended; everything acknowledged is durable");
     Ok(())

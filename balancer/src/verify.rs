@@ -131,7 +131,9 @@ impl Judge {
                 let story = self.open(order)?;
                 (story.token, story.holds) = (Some(token), true);
             }
-            Event::Started { order, token, .. } | Event::StageDone { order, token, .. } => self.holder(order, token).map(|_| ())?,
+            Event::Started { order, token, .. } | Event::StageDone { order, token, .. } => {
+                self.holder(order, token).map(|_| ())?
+            }
             Event::AttemptFailed { order, token, .. } | Event::LeaseLost { order, token, .. } => {
                 self.holder(order, token)?.holds = false;
             }
@@ -140,7 +142,10 @@ impl Judge {
             Event::DeadLettered { order, .. } => self.open(order)?.end = Some(End::DeadLettered),
             Event::StaleRefused { order, token, .. } => {
                 self.stale_refused += 1;
-                let current = self.orders.get(&order).is_some_and(|story| story.holds && story.end.is_none() && story.token == Some(token));
+                let current = self
+                    .orders
+                    .get(&order)
+                    .is_some_and(|story| story.holds && story.end.is_none() && story.token == Some(token));
                 ensure(!current, || format!("{order}: the result of the current token {token} was refused"))?;
             }
             Event::CityChanged { .. }
@@ -164,7 +169,8 @@ impl Judge {
         // A key may come again once its order is so old that the balancer has forgotten it.
         let kept = balancer_core::limits::CLOSED_KEPT as u64;
         if let Some(other) = key.and_then(|key| self.keys.insert(key, order)) {
-            let forgotten = self.orders.get(&other).is_some_and(|story| story.end.is_some()) && order.0 - other.0 > kept;
+            let forgotten =
+                self.orders.get(&other).is_some_and(|story| story.end.is_some()) && order.0 - other.0 > kept;
             ensure(forgotten, || format!("{order} was accepted under the key of {other}"))?;
         }
         Ok(())

@@ -8,8 +8,8 @@ use balancer_core::policy::{ONE, WEIGHT_SUM};
 use balancer_core::state::Order;
 use balancer_core::{Decision, Now, State};
 use protocol::api::{
-    AlternativeView, BalancerView, CandidateView, ExcludedView, ExplainView, Health, HealthCounts, HopKind, HopView, ItemBody,
-    KitchenView, Kpi, MigrationView, MoveResult, OrderView, RushView, StageView, Status,
+    AlternativeView, BalancerView, CandidateView, ExcludedView, ExplainView, Health, HealthCounts, HopKind, HopView,
+    ItemBody, KitchenView, Kpi, MigrationView, MoveResult, OrderView, RushView, StageView, Status,
 };
 use protocol::city::{DishNo, ZoneNo};
 use protocol::feed::{Flow, KitchenInfo, KitchenRow, Snapshot};
@@ -54,7 +54,11 @@ pub fn order(state: &State, order: &Order) -> OrderView {
         token: order.kitchen.map(|_| order.token),
         placed_at: order.placed_at,
         position: order.position,
-        items: order.items.iter().map(|item| ItemBody { dish: dish_name(state, item.dish), quantity: item.quantity }).collect(),
+        items: order
+            .items
+            .iter()
+            .map(|item| ItemBody { dish: dish_name(state, item.dish), quantity: item.quantity })
+            .collect(),
         zone: zone_name(state, order.zone),
         customer: order.customer.as_deref().map(str::to_owned),
         priority: order.priority,
@@ -68,7 +72,8 @@ pub fn order(state: &State, order: &Order) -> OrderView {
 fn stage(state: &State, order: &Order) -> StageView {
     let plan = protocol::order::plan(&order.items, &state.city().menu);
     let current = usize::from(order.stages_done).min(plan.len().saturating_sub(1));
-    let (name, interruptible) = plan.get(current).map_or((String::new(), true), |stage| (stage.name.clone(), stage.interruptible));
+    let (name, interruptible) =
+        plan.get(current).map_or((String::new(), true), |stage| (stage.name.clone(), stage.interruptible));
     StageView { done: order.stages_done, of: order.stages, name, interruptible }
 }
 
@@ -343,7 +348,9 @@ fn stages(state: &State) -> Vec<(String, u64)> {
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for order in state.kitchens().iter().flat_map(|kitchen| &kitchen.cooking).filter_map(|id| state.order(*id)) {
         let dish = order.main_dish().and_then(|dish| menu.dish(dish));
-        if let Some(stage) = dish.and_then(|dish| dish.stages.get(usize::from(order.stages_done)).or(dish.stages.last())) {
+        if let Some(stage) =
+            dish.and_then(|dish| dish.stages.get(usize::from(order.stages_done)).or(dish.stages.last()))
+        {
             *counts.entry(&stage.name).or_default() += 1;
         }
     }

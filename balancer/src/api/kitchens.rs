@@ -43,26 +43,32 @@ pub(super) async fn show(hub: &Arc<Hub>, id: &str) -> Answer {
 }
 
 pub(super) async fn cordon(hub: &Arc<Hub>, request: &Request<Incoming>, id: &str) -> Answer {
-    let (kitchen, by) = match id.parse().map_err(|error| problem::bad_id(&error)).and_then(|id| Ok((id, operator(request.headers())?))) {
-        Ok(wish) => wish,
-        Err(problem) => return problem.into(),
-    };
+    let (kitchen, by) =
+        match id.parse().map_err(|error| problem::bad_id(&error)).and_then(|id| Ok((id, operator(request.headers())?)))
+        {
+            Ok(wish) => wish,
+            Err(problem) => return problem.into(),
+        };
     answer(hub.ask(|request| Input::Cordon { request, kitchen, by }).await)
 }
 
 pub(super) async fn uncordon(hub: &Arc<Hub>, request: &Request<Incoming>, id: &str) -> Answer {
-    let (kitchen, by) = match id.parse().map_err(|error| problem::bad_id(&error)).and_then(|id| Ok((id, operator(request.headers())?))) {
-        Ok(wish) => wish,
-        Err(problem) => return problem.into(),
-    };
+    let (kitchen, by) =
+        match id.parse().map_err(|error| problem::bad_id(&error)).and_then(|id| Ok((id, operator(request.headers())?)))
+        {
+            Ok(wish) => wish,
+            Err(problem) => return problem.into(),
+        };
     answer(hub.ask(|request| Input::Uncordon { request, kitchen, by }).await)
 }
 
 pub(super) async fn drain(hub: &Arc<Hub>, request: Request<Incoming>, id: &str) -> Answer {
-    let (kitchen, by) = match id.parse().map_err(|error| problem::bad_id(&error)).and_then(|id| Ok((id, operator(request.headers())?))) {
-        Ok(wish) => wish,
-        Err(problem) => return problem.into(),
-    };
+    let (kitchen, by) =
+        match id.parse().map_err(|error| problem::bad_id(&error)).and_then(|id| Ok((id, operator(request.headers())?)))
+        {
+            Ok(wish) => wish,
+            Err(problem) => return problem.into(),
+        };
     let Drain { deadline_ms, force } = match json_or_default(request).await {
         Ok(drain) => drain,
         Err(problem) => return problem.into(),

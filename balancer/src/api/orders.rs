@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use balancer_core::input::{NewOrder, Operator, RequestId};
@@ -10,7 +11,9 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::{HeaderMap, Request, StatusCode};
-use protocol::api::{BatchResult, BatchResults, History, IDEMPOTENCY_KEY, MigrateTo, OPERATOR, OrderPage, Problem, REASON};
+use protocol::api::{
+    BatchResult, BatchResults, History, IDEMPOTENCY_KEY, MigrateTo, OPERATOR, OrderPage, Problem, REASON,
+};
 use protocol::order::{BATCH_MAX, CUSTOMER_MAX, ITEMS_MAX, KEY_MAX, QUANTITY_MAX};
 use protocol::{Item, KitchenId, OrderId, OrderState, Priority, text};
 use serde::Deserialize;
@@ -142,7 +145,10 @@ pub(super) async fn place_batch(hub: &Arc<Hub>, request: Request<Incoming>) -> A
 /// Names to numbers, and every limit.
 fn check(names: &Names, placed: Placed<'_>) -> Result<NewOrder, Problem> {
     if placed.items.is_empty() || placed.items.len() > ITEMS_MAX {
-        return Err(problem::invalid("items_count", format!("an order has 1 to {ITEMS_MAX} dishes, this one {}", placed.items.len())));
+        return Err(problem::invalid(
+            "items_count",
+            format!("an order has 1 to {ITEMS_MAX} dishes, this one {}", placed.items.len()),
+        ));
     }
     let mut items = Vec::with_capacity(placed.items.len());
     for item in &placed.items {
@@ -161,7 +167,13 @@ fn check(names: &Names, placed: Placed<'_>) -> Result<NewOrder, Problem> {
         return Err(problem::invalid("invalid_key", format!("the idempotency key {why}")));
     }
     let own = |text: Cow<'_, str>| text.into_owned().into_boxed_str();
-    Ok(NewOrder { items, zone, customer: placed.customer.map(own), priority: placed.priority, key: placed.key.map(own) })
+    Ok(NewOrder {
+        items,
+        zone,
+        customer: placed.customer.map(own),
+        priority: placed.priority,
+        key: placed.key.map(own),
+    })
 }
 
 pub(super) async fn show(hub: &Arc<Hub>, id: &str) -> Answer {
@@ -218,12 +230,16 @@ impl Filter {
             let bad = |why: String| problem::invalid("bad_query", format!("{name}: {why}"));
             match name {
                 "state" => filter.state = Some(value.parse().map_err(bad)?),
-                "kitchen" => filter.kitchen = Some(value.parse().map_err(|error: protocol::ids::BadId| bad(error.to_string()))?),
+                "kitchen" => {
+                    filter.kitchen = Some(value.parse().map_err(|error: protocol::ids::BadId| bad(error.to_string()))?)
+                }
                 "limit" => {
                     let limit = value.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit));
                     filter.limit = limit.ok_or_else(|| bad(format!("1 to {PAGE_MAX}")))?;
                 }
-                "cursor" => filter.below = value.parse().map_err(|error: protocol::ids::BadId| bad(error.to_string()))?,
+                "cursor" => {
+                    filter.below = value.parse().map_err(|error: protocol::ids::BadId| bad(error.to_string()))?
+                }
                 _ => return Err(bad("not one of state, kitchen, limit, cursor".into())),
             }
         }
@@ -271,7 +287,9 @@ pub(super) async fn explain(hub: &Arc<Hub>, id: &str) -> Answer {
     });
     match found.await {
         Ok((Some(_), Some(explained))) => Answer::json(&explained),
-        Ok((Some(0), None)) => problem::no_decision(format!("{id} waits for a free place: nothing was decided yet")).into(),
+        Ok((Some(0), None)) => {
+            problem::no_decision(format!("{id} waits for a free place: nothing was decided yet")).into()
+        }
         Ok((Some(_), None)) => problem::no_decision(format!("the decision about {id} is no longer remembered")).into(),
         Ok((None, _)) => problem::refused(&balancer_core::Refused::NoSuchOrder(id)).into(),
         Err(stopping) => stopping.into(),
@@ -354,7 +372,13 @@ async fn body(request: Request<Incoming>, limit: usize) -> Result<Bytes, Problem
     if incoming.size_hint().lower() > limit as u64 {
         return Err(problem::too_large(limit));
     }
-    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(incoming, limit).collect()).await {
+    let mut collecting = std::pin::pin!(Limited::new(incoming, limit).collect());
+    // A small body has come with its head: no timer for it.
+    let collected = match futures_util::poll!(collecting.as_mut()) {
+        Poll::Ready(collected) => Ok(collected),
+        Poll::Pending => tokio::time::timeout(BODY_TIMEOUT, collecting).await,
+    };
+    match collected {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(problem::too_large(limit)),
         Ok(Err(_)) => Err(problem::body_broken()),

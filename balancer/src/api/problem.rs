@@ -56,7 +56,12 @@ pub(super) fn malformed(error: &serde_json::Error) -> Problem {
 
 /// A body over its limit.
 pub(super) fn too_large(limit: usize) -> Problem {
-    problem(413, "body_too_large", "The body is too large", format!("at most {limit} bytes: send fewer or smaller orders"))
+    problem(
+        413,
+        "body_too_large",
+        "The body is too large",
+        format!("at most {limit} bytes: send fewer or smaller orders"),
+    )
 }
 
 /// A body that did not arrive.
@@ -102,7 +107,12 @@ pub(super) fn not_found(path: &str) -> Problem {
 
 /// The path is right, the method is not.
 pub(super) fn method_not_allowed(method: &Method) -> Problem {
-    problem(405, "method_not_allowed", "Not with this method", format!("{} does not apply here", clean(method.as_str(), 20)))
+    problem(
+        405,
+        "method_not_allowed",
+        "Not with this method",
+        format!("{} does not apply here", clean(method.as_str(), 20)),
+    )
 }
 
 /// A WebSocket path asked for without an upgrade.

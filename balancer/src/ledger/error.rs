@@ -111,7 +111,7 @@ pub enum OpenError {
     },
     /// The file was written by a later version.
     #[error(
-        "{} has ledger format {found}, this program reads up to {known}; start the version that wrote it, or a newer one",
+        "{} has ledger format {found}, this program reads up to {known}; start the version that wrote it or a newer one",
         path.display()
     )]
     Newer {
@@ -123,7 +123,11 @@ pub enum OpenError {
         known: i64,
     },
     /// The ledger is not what was written. Nothing was changed.
-    #[error("{damage}; nothing was changed: run `chef verify --data-dir {}` to see what is whole", dir(.0), damage = .0)]
+    #[error(
+        "{damage}; nothing was changed: run `chef verify --data-dir {}` to see what is whole",
+        dir(.0),
+        damage = .0
+    )]
     Damaged(#[from] Damage),
     /// A file of the ledger cannot be read or written.
     #[error("cannot {doing} {}: {source}; check its owner, its mode and the space on the disk", path.display())]
@@ -154,7 +158,10 @@ pub enum AppendError {
     #[error("the row does not follow the ledger: {0}; this is a defect of the program, please report it")]
     DoesNotFollow(#[source] Fault),
     /// The commit failed, and may yet be found after a restart.
-    #[error("cannot append at position {position} of {}: {source}; check the disk and its space, then start again", path.display())]
+    #[error(
+        "cannot append at position {position} of {}: {source}; check the disk and its space, then start again",
+        path.display()
+    )]
     Database {
         /// First position of the row.
         position: Position,

@@ -54,7 +54,11 @@ pub(super) fn read(dir: &Path) -> Result<Found, OpenError> {
     let newest = slots.iter().flatten().max_by_key(|(_, number)| number);
     let Some((tip, number)) = newest else { return Ok(Found::Damaged) };
     if slots.contains(&None) {
-        tracing::warn!(path = %path.display(), position = %tip.position, "one slot of HEAD is damaged, using the other; the last row may be unguarded");
+        tracing::warn!(
+            path = %path.display(),
+            position = %tip.position,
+            "one slot of HEAD is damaged, using the other; the last row may be unguarded"
+        );
     }
     Ok(Found::At(*tip, *number))
 }

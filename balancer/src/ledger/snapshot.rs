@@ -26,7 +26,10 @@ const KEPT: usize = 2;
 
 /// Why a snapshot could not be written. The ledger is not harmed.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write the snapshot {}: {source}; the ledger is whole, starts only take longer; check the space on the disk", path.display())]
+#[error(
+    "cannot write the snapshot {}: {source}; the ledger is whole, starts only take longer; check the space on the disk",
+    path.display()
+)]
 pub struct SnapshotError {
     /// The file.
     pub path: PathBuf,

@@ -4,7 +4,7 @@
 //! gathering window. Never reorders, never retries, and never goes on after a failure.
 //!
 //! ```text
-//! core ── send(Turn{epoch, events, after}) ──> queue ──> encode all into one Row ── append ──> Durable{position, after..}
+//! core ── send(Turn{epoch, events, after}) ──> queue ──> encode all into one Row ── append ──> Durable{.., after}
 //! ```
 
 use std::io;

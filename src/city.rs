@@ -1,0 +1,325 @@
+//! A local city: one balancer and its kitchens as real processes of this program, started, watched and stopped.
+//!
+//! ```text
+//! city/plan.rs     what to start            city/keeper.rs  one process: start, wait, start again
+//! city/roster.rs   who runs; city.json      city/control.rs the socket behind `chef kill`
+//! city/flow.rs     a steady flow of orders  city/journal.rs the supervisor's log
+//! city/error.rs    why it does not start
+//! ```
+//! Owns the sequence: balancer, kitchens, ready; and back: kitchens, balancer. Nothing half-started stays: a failed
+//! start stops what it had begun. Every child also ends by itself when this process is gone.
+//! It never decides anything about an order, and starts one balancer only.
+
+pub mod control;
+mod error;
+mod flow;
+mod journal;
+mod keeper;
+pub mod plan;
+pub mod record;
+mod roster;
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use protocol::api::Health;
+use protocol::text::clean;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+use crate::client::Client;
+use crate::load::demand::Demand;
+use control::{Door, Handle, Supervisor};
+pub use error::CityError;
+use journal::Journal;
+use keeper::{Change, Keeper, Role, Spec};
+pub use plan::Options;
+use plan::{BALANCER, Plan};
+use roster::Picture;
+
+/// A balancer reads its whole ledger before it is ready.
+const BALANCER_START_MAX: Duration = Duration::from_secs(60);
+/// Kitchens are heard within a second on an idle machine; hundreds take longer.
+const KITCHENS_START_MAX: Duration = Duration::from_secs(60);
+/// A balancer whose supervisor was killed answers its last requests for up to 3 s and keeps port and ledger meanwhile.
+const AFTERMATH_MAX: Duration = Duration::from_secs(5);
+/// The new one may fail so often for that reason: with the pauses between, that is 3.5 s.
+const AFTERMATH_ENDS: u32 = 3;
+/// Between two looks whether all kitchens are alive.
+const LOOK: Duration = Duration::from_millis(20);
+/// On top of that for each kitchen: a thousand of them are a long answer.
+const LOOK_EACH: Duration = Duration::from_micros(500);
+/// So many ends of a kitchen before it was ever heard are no accident.
+const KITCHEN_ENDS_MAX: u32 = 2;
+/// So much of a log's end goes into an error.
+const LOG_SHOWN: usize = 1_200;
+
+/// A city that was begun; [`City::stop`] it whatever happened.
+pub struct City {
+    options: Options,
+    plan: Plan,
+    /// An earlier supervisor of this directory was killed, and its processes may just be ending.
+    aftermath: bool,
+    program: PathBuf,
+    url: String,
+    handle: Handle,
+    balancer: Option<Keeper>,
+    kitchens: Vec<Keeper>,
+    changes: mpsc::UnboundedSender<Change>,
+    picture: watch::Receiver<Picture>,
+    roster: JoinHandle<()>,
+    door: JoinHandle<()>,
+    flow: Option<JoinHandle<()>>,
+    haste: Haste,
+    journal: Arc<Journal>,
+    _lock: File,
+}
+
+impl City {
+    /// Takes the data directory and opens the control socket; no process is started yet.
+    ///
+    /// # Errors
+    /// What was asked for cannot be: the city file, the port, the directory.
+    pub async fn new(options: Options) -> Result<Self, CityError> {
+        let plan = Plan::new(&options)?;
+        let dir = options.data_dir.clone();
+        let aftermath = record::Record::read(&dir).is_ok();
+        if !aftermath {
+            plan::check_port(options.port, Duration::ZERO).await?;
+        }
+        let told = |error: std::io::Error| CityError::DataDir { dir: dir.clone(), why: error.to_string() };
+        std::fs::create_dir_all(dir.join("logs")).map_err(told)?;
+        let lock = take(&dir)?;
+        if aftermath {
+            plan::check_port(options.port, AFTERMATH_MAX).await?;
+        }
+        let journal = Arc::new(Journal::new(&dir.join("logs"), options.talkative).map_err(told)?);
+        let door = Door::open(&dir).map_err(told)?;
+        let (changes, inbox) = mpsc::unbounded_channel();
+        let (picture_in, picture) = watch::channel(Picture::default());
+        let socket = Some(door.path.clone());
+        let handle = Handle::default();
+        Ok(Self {
+            roster: tokio::spawn(roster::keep(inbox, picture_in, dir, socket, journal.clone())),
+            door: tokio::spawn(door.serve(handle.clone())),
+            program: std::env::current_exe().map_err(CityError::OwnFile)?,
+            url: String::new(),
+            balancer: None,
+            kitchens: Vec::new(),
+            flow: None,
+            haste: Haste::default(),
+            _lock: lock,
+            options,
+            plan,
+            aftermath,
+            handle,
+            changes,
+            picture,
+            journal,
+        })
+    }
+
+    /// Starts everything; afterwards orders are taken and all kitchens are alive.
+    ///
+    /// # Errors
+    /// A process does not come up, with the end of its log.
+    pub async fn start(&mut self) -> Result<(), CityError> {
+        let listen = format!("127.0.0.1:{}", self.options.port);
+        let args = plan::balancer_args(&self.options);
+        self.balancer = Some(self.keep(BALANCER, Role::Balancer, args, Some(listen)));
+        self.url = self.until_balancer_ready().await?;
+        for kitchen in self.plan.kitchens.clone() {
+            let args = plan::kitchen_args(&kitchen, &self.url, self.options.speed);
+            let keeper = self.keep(kitchen.id.as_str(), Role::Kitchen, args, None);
+            self.kitchens.push(keeper);
+        }
+        let client = self.client()?;
+        self.until_kitchens_alive(&client).await?;
+        if self.options.rate > 0.0
+            && let Some(demand) = Demand::of_city(&self.plan.city, self.options.seed)
+        {
+            let flow = flow::run(client, demand, self.options.rate, self.journal.clone());
+            self.flow = Some(tokio::spawn(flow));
+        }
+        self.journal.note("ready");
+        Ok(())
+    }
+
+    /// Where orders are taken.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Who can kill processes of this city.
+    #[must_use]
+    pub fn supervisor(&self) -> Supervisor {
+        Supervisor::Here(self.handle.clone())
+    }
+
+    /// Makes the end quick, also while it is under way.
+    #[must_use]
+    pub fn haste(&self) -> Haste {
+        self.haste.clone()
+    }
+
+    /// Stops the flow, the kitchens, then the balancer, and waits for the end of each.
+    pub async fn stop(mut self) {
+        if let Some(flow) = self.flow.take() {
+            flow.abort();
+        }
+        self.door.abort();
+        self.handle.clear();
+        join_all(self.kitchens.drain(..).map(Keeper::stop)).await;
+        if let Some(balancer) = self.balancer.take() {
+            balancer.stop().await;
+        }
+        drop(self.changes);
+        let _ = self.roster.await;
+        self.journal.note("all stopped");
+    }
+
+    fn keep(&self, id: &str, role: Role, args: Vec<std::ffi::OsString>, listen: Option<String>) -> Keeper {
+        let spec = Spec {
+            id: id.to_owned(),
+            role,
+            program: self.program.clone(),
+            args,
+            listen,
+            log: log_of(&self.options.data_dir, id),
+        };
+        let keeper = Keeper::start(spec, self.changes.clone(), self.haste.0.subscribe());
+        self.handle.add(&keeper.id, keeper.commands.clone());
+        keeper
+    }
+
+    fn client(&self) -> Result<Client, CityError> {
+        let told = |error: crate::client::ClientError| self.process(BALANCER, error.to_string());
+        Client::new(vec![self.url.clone()], Some("chef up".into())).map_err(told)
+    }
+
+    async fn until_balancer_ready(&mut self) -> Result<String, CityError> {
+        let mut picture = self.picture.clone();
+        let ends_max = if self.aftermath { AFTERMATH_ENDS } else { 0 };
+        let known = |member: &roster::Member| member.url.is_some() || member.ends > ends_max;
+        let ready = picture.wait_for(|all| all.member(BALANCER).is_some_and(known));
+        let how = match tokio::time::timeout(BALANCER_START_MAX, ready).await {
+            Ok(Ok(all)) => match all.member(BALANCER).cloned().unwrap_or_default() {
+                roster::Member { url: Some(url), .. } => return Ok(url),
+                ended => ended.how,
+            },
+            Ok(Err(_)) => "is gone".into(),
+            Err(_) => format!("is not ready after {} s", BALANCER_START_MAX.as_secs()),
+        };
+        Err(self.process(BALANCER, how))
+    }
+
+    async fn until_kitchens_alive(&self, client: &Client) -> Result<(), CityError> {
+        let deadline = Instant::now() + KITCHENS_START_MAX;
+        let before = self.ends(BALANCER);
+        loop {
+            let waiting = self.not_alive(client).await;
+            let Some(first) = waiting.first() else { return Ok(()) };
+            let broken = waiting.iter().find(|id| self.ends(id) >= KITCHEN_ENDS_MAX);
+            if let Some(id) = broken {
+                let how = self.picture.borrow().member(id).map(|member| member.how.clone());
+                return Err(self.process(id, how.unwrap_or_default()));
+            }
+            if self.ends(BALANCER) > before {
+                return Err(self.process(BALANCER, "ended while the kitchens started".into()));
+            }
+            if Instant::now() > deadline {
+                return Err(self.process(first, format!("is not heard after {} s", KITCHENS_START_MAX.as_secs())));
+            }
+            sleep(LOOK + LOOK_EACH * self.options.kitchens).await;
+        }
+    }
+
+    fn ends(&self, id: &str) -> u32 {
+        self.picture.borrow().member(id).map_or(0, |member| member.ends)
+    }
+
+    async fn not_alive(&self, client: &Client) -> Vec<String> {
+        let known = client.kitchens().await.map(|all| all.kitchens).unwrap_or_default();
+        // A ledger from an earlier run knows these kitchens already: only one heard by this balancer counts.
+        let heard = known.iter().filter(|kitchen| kitchen.health == Health::Alive && kitchen.last_heard_ms.is_some());
+        let alive: BTreeSet<&str> = heard.map(|kitchen| kitchen.id.as_str()).collect();
+        let missing = self.kitchens.iter().filter(|keeper| !alive.contains(keeper.id.as_str()));
+        missing.map(|keeper| keeper.id.clone()).collect()
+    }
+
+    fn process(&self, id: &str, how: String) -> CityError {
+        CityError::Process { id: id.to_owned(), how, log: end_of_log(&log_of(&self.options.data_dir, id)) }
+    }
+}
+
+/// Kitchens finish what they cook before they end; with haste they do not.
+#[derive(Debug, Clone, Default)]
+pub struct Haste(Arc<watch::Sender<bool>>);
+
+impl Haste {
+    /// From now on.
+    pub fn begin(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+fn log_of(dir: &Path, id: &str) -> PathBuf {
+    dir.join("logs").join(format!("{id}.log"))
+}
+
+/// The last lines of a log, each on a line of its own, for an error.
+fn end_of_log(log: &Path) -> String {
+    let bytes = std::fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(LOG_SHOWN)..]).into_owned();
+    let lines = text.lines().filter(|line| !line.starts_with("-- ") && !line.trim().is_empty());
+    lines.map(|line| format!("\n  {}", clean(line, 200))).collect()
+}
+
+/// One supervisor for a directory; the lock goes with the process, however it ends.
+fn take(dir: &Path) -> Result<File, CityError> {
+    let told = |error: std::io::Error| CityError::DataDir { dir: dir.to_owned(), why: error.to_string() };
+    let path = dir.join("supervisor.lock");
+    let mut file = File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(told)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(std::fs::TryLockError::WouldBlock) => {
+            let mut text = String::new();
+            let _ = file.read_to_string(&mut text);
+            return Err(CityError::InUse { dir: dir.to_owned(), pid: text.trim().parse().ok() });
+        }
+        Err(std::fs::TryLockError::Error(error)) => return Err(told(error)),
+    }
+    file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(told)?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_data_directory_has_one_supervisor() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let first = take(dir.path()).expect("nobody has it");
+        let error = take(dir.path()).expect_err("taken");
+        assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
+        drop(first);
+        take(dir.path()).expect("free again");
+    }
+
+    #[test]
+    fn the_end_of_a_log_is_shown_without_hidden_characters() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let log = dir.path().join("x.log");
+        std::fs::write(&log, "-- x starts\nerror: \u{1b}[31mno\n\n").expect("writable");
+        assert_eq!(end_of_log(&log), "\n  error: ␛[31mno");
+        assert_eq!(end_of_log(&dir.path().join("missing")), "");
+    }
+}

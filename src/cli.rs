@@ -1,0 +1,317 @@
+//! The command line: what can be typed, and the exit code that comes back.
+//!
+//! ```text
+//! cli/args.rs    shared arguments      cli/failure.rs  errors and exit codes
+//! cli/orders.rs  one order, or a list  cli/fleet.rs    the system, one kitchen, rush    cli/policy.rs
+//! cli/local.rs   console, demo, up, kill               cli/watch.rs  the feed as lines
+//! ```
+//! Owns the dispatch. A command that is not here does not exist: there are no faults, drills or recordings yet.
+
+mod args;
+mod failure;
+mod fleet;
+mod local;
+mod orders;
+mod policy;
+mod watch;
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::console;
+use crate::load::LoadArgs;
+use crate::output::{self, Format, Table};
+use crate::roles;
+use crate::system_test::TestArgs;
+pub use args::{DataDir, Print, Reach, duration, positive};
+pub use failure::{ABORTED, FAILED, Failure, UNREACHABLE, USAGE};
+use local::Look;
+
+/// Distributed Chef: a dependable order dispatcher, its console, and a whole city on one machine.
+///
+/// Without a command it opens the console.
+#[derive(Debug, Parser)]
+#[command(name = "chef", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    look: Look,
+    #[command(flatten)]
+    reach: Reach,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Watch and steer a running system
+    Console(local::Console),
+    /// Start a local city with a steady flow of orders and open the console on it; quitting stops all of it
+    Demo(local::Demo),
+    /// Start a local city and keep it running; SIGTERM or ctrl-c stops it
+    Up(local::Up),
+    /// Run a balancer in the foreground
+    Balancer(Box<roles::BalancerArgs>),
+    /// Run a kitchen agent in the foreground
+    Kitchen(Box<roles::KitchenArgs>),
+    /// What the system says now
+    Status(fleet::Ask),
+    /// All kitchens
+    Kitchens(fleet::Ask),
+    /// Orders, newest first
+    Orders(orders::Orders),
+    /// Migrations, newest first
+    Migrations(fleet::Ask),
+    /// That no order was lost or completed twice; exit 1 if one was
+    Proof(fleet::Ask),
+    /// Place one order
+    Order(orders::Order),
+    /// One order and its events
+    Show(orders::Show),
+    /// Why an order is where it is
+    Explain(orders::Explain),
+    /// Call an order off
+    Cancel(orders::Cancel),
+    /// Move an order to another kitchen
+    Migrate(orders::Migrate),
+    /// No new orders for a kitchen
+    Cordon(fleet::OneKitchen),
+    /// New orders for a kitchen again
+    Uncordon(fleet::OneKitchen),
+    /// Empty a kitchen
+    Drain(fleet::Drain),
+    /// A rush hour, made by the balancer; alone: what runs
+    Rush(fleet::Rush),
+    /// What can be tuned while orders flow; without a change: what is set
+    Policy(policy::Policy),
+    /// SIGKILL to a process of the `chef up` on this machine
+    Kill(local::Kill),
+    /// Load test: throughput, latencies and errors as a client sees them
+    Load(LoadArgs),
+    /// Health, load, balance, failover and migration against a running system
+    Test(TestArgs),
+    /// Walk a whole ledger: chain, gaps, invariants; exit 1 names the first bad record
+    Verify(Verify),
+    /// The feed, a line for each notable event
+    Watch(watch::Watch),
+    /// The console's keys
+    Keys(Print),
+    /// The console's themes
+    Themes(Print),
+    /// A completion script for a shell
+    Completions {
+        /// Which
+        shell: Shell,
+    },
+}
+
+/// `chef verify`.
+#[derive(Debug, Clone, clap::Args)]
+struct Verify {
+    #[command(flatten)]
+    data: DataDir,
+    #[command(flatten)]
+    print: Print,
+}
+
+/// Reads the arguments, does what they say, and gives the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    match dispatch(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.tell();
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<(), Failure> {
+    let Cli { command, look, reach: outer } = cli;
+    if command.is_some() && look != Look::default() {
+        let mend = "put them behind the command, as in `chef console --plain`";
+        return Err(Failure::usage("options of the console stand before a command").help(mend));
+    }
+    let data = DataDir { data_dir: std::env::var_os("DATA_DIR").unwrap_or_else(|| "./data".into()).into() };
+    match command.unwrap_or_else(|| Command::Console(local::Console { look, data, reach: Reach::default() })) {
+        Command::Balancer(args) => Ok(roles::balancer(*args)?),
+        Command::Kitchen(args) => Ok(roles::kitchen(*args)?),
+        Command::Verify(verify) => roles::verify(&verify.data.data_dir, verify.print.format),
+        Command::Keys(print) => keys(print.format),
+        Command::Themes(print) => themes(print.format),
+        Command::Completions { shell } => completions(shell),
+        other => block_on(talk(other, &outer)),
+    }
+}
+
+/// The commands that talk to a balancer or own processes.
+async fn talk(command: Command, outer: &Reach) -> Result<(), Failure> {
+    let ask = |ask: fleet::Ask| fleet::Ask { reach: ask.reach.or(outer), ..ask };
+    let one = |one: fleet::OneKitchen| fleet::OneKitchen { reach: one.reach.or(outer), ..one };
+    match command {
+        Command::Console(it) => local::Console { reach: it.reach.or(outer), ..it }.run().await,
+        Command::Demo(it) => it.run().await,
+        Command::Up(it) => it.run().await,
+        Command::Status(it) => fleet::status(ask(it)).await,
+        Command::Kitchens(it) => fleet::kitchens(ask(it)).await,
+        Command::Migrations(it) => fleet::migrations(ask(it)).await,
+        Command::Proof(it) => fleet::proof(ask(it)).await,
+        Command::Orders(it) => orders::Orders { reach: it.reach.or(outer), ..it }.run().await,
+        Command::Order(it) => orders::Order { reach: it.reach.or(outer), ..it }.run().await,
+        Command::Show(it) => orders::Show { reach: it.reach.or(outer), ..it }.run().await,
+        Command::Explain(it) => orders::Explain { reach: it.reach.or(outer), ..it }.run().await,
+        Command::Cancel(it) => orders::Cancel { reach: it.reach.or(outer), ..it }.run().await,
+        Command::Migrate(it) => orders::Migrate { reach: it.reach.or(outer), ..it }.run().await,
+        Command::Cordon(it) => fleet::cordon(one(it)).await,
+        Command::Uncordon(it) => fleet::uncordon(one(it)).await,
+        Command::Drain(it) => fleet::Drain { reach: it.reach.or(outer), ..it }.run().await,
+        Command::Rush(it) => it.run(outer).await,
+        Command::Policy(it) => policy::Policy { reach: it.reach.or(outer), ..it }.run().await,
+        Command::Kill(it) => it.run().await,
+        Command::Load(it) => LoadArgs { reach: it.reach.or(outer), ..it }.run().await,
+        Command::Test(it) => TestArgs { reach: it.reach.or(outer), ..it }.run().await,
+        Command::Watch(it) => watch::Watch { reach: it.reach.or(outer), ..it }.run().await,
+        Command::Balancer(_)
+        | Command::Kitchen(_)
+        | Command::Verify(_)
+        | Command::Keys(_)
+        | Command::Themes(_)
+        | Command::Completions { .. } => Ok(()),
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(work);
+    // A console or a pipe may still have a thread blocked in a read: leaving must not wait for it.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Says that an action was taken.
+fn done(format: Format, text: &str) -> Result<(), Failure> {
+    Ok(output::show(format, &serde_json::json!({ "done": text }), |_| format!("{text}\n"))?)
+}
+
+fn keys(format: Format) -> Result<(), Failure> {
+    let rows = console::key_rows();
+    let json = |row: &console::KeyRow| {
+        serde_json::json!({ "keys": row.keys, "name": row.name, "description": row.description,
+            "screens": row.screens, "guard": row.guard })
+    };
+    let value: Vec<_> = rows.iter().map(json).collect();
+    Ok(output::show(format, &value, |_| {
+        let mut table = Table::new(&["keys", "action", "does", "where", "guard"]);
+        for row in rows {
+            table.row([row.keys, row.name.into(), row.description.into(), row.screens, row.guard.into()]);
+        }
+        table.render()
+    })?)
+}
+
+fn themes(format: Format) -> Result<(), Failure> {
+    let names = console::theme_names();
+    Ok(output::show(format, &names, |names| names.iter().map(|name| format!("{name}\n")).collect())?)
+}
+
+fn completions(shell: Shell) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "chef", &mut script);
+    Ok(output::print(&String::from_utf8_lossy(&script))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, u8> {
+        let words = line.split_whitespace();
+        Cli::try_parse_from(std::iter::once("chef").chain(words)).map_err(|error| error.exit_code() as u8)
+    }
+
+    #[test]
+    fn the_definitions_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_of_this_release_is_understood() {
+        for line in [
+            "",
+            "--plain --theme nord",
+            "console --read-only --fps 30",
+            "demo --kitchens 8 --rate 5 --speed 2",
+            "up --kitchens 4 --balancers 1 --port 0 --data-dir d --speed 2 --rate 1 --city f",
+            "status --output json --balancer http://a:1 --balancer http://b:2",
+            "--balancer http://a status",
+            "kitchens",
+            "orders --state cooking --kitchen kitchen_1 --limit 5 --cursor x",
+            "migrations",
+            "proof",
+            "order pizza:2 salad --zone Downtown --customer ada --priority high --key k --wait",
+            "show o42",
+            "explain o42",
+            "cancel o42",
+            "migrate o42 kitchen_2",
+            "cordon kitchen_1",
+            "uncordon kitchen_1",
+            "drain kitchen_1 --deadline 30s --force",
+            "rush --rate 50 --for 30s --zone Downtown",
+            "rush stop",
+            "rush",
+            "policy",
+            "policy --algorithm round-robin --weights 0.4,0.3,0.2,0.1 --migrate false",
+            "kill kitchen_2 --data-dir d",
+            "load --orders 100 --users 10 --batch 5",
+            "load --rate 20 --seed 3 --no-wait",
+            "test --full",
+            "verify --data-dir d",
+            "keys",
+            "themes",
+            "completions zsh",
+            "watch --json --for 3s",
+        ] {
+            assert!(parse(line).is_ok(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_a_usage_error() {
+        for line in [
+            "cook",
+            "up --kitchens 0",
+            "up --rate -1",
+            "order --zone Downtown",
+            "order pizza:0 --zone Downtown",
+            "show 42",
+            "migrate o42",
+            "policy --weights 1,2",
+            "policy --algorithm best",
+            "rush --rate 0",
+            "load --users 0",
+            "completions klingon",
+        ] {
+            assert_eq!(parse(line).map(|_| ()), Err(USAGE), "{line}");
+        }
+    }
+
+    #[test]
+    fn options_of_the_console_before_another_command_are_refused() {
+        let failure = dispatch(parse("--plain keys").expect("understood")).expect_err("misplaced");
+        assert_eq!(failure.code, USAGE);
+    }
+
+    #[test]
+    fn more_than_one_balancer_is_refused_as_usage() {
+        let failure = dispatch(parse("up --balancers 2 --port 0").expect("understood")).expect_err("one is supported");
+        assert_eq!(failure.code, USAGE);
+    }
+
+    #[test]
+    fn without_a_balancer_the_code_is_three() {
+        let failure = dispatch(parse("proof --balancer http://127.0.0.1:1").expect("understood")).expect_err("closed");
+        assert_eq!(failure.code, UNREACHABLE);
+    }
+}

@@ -1,0 +1,462 @@
+//! The only door to a balancer: typed requests, the feed, and what the console asks for.
+//!
+//! ```text
+//! client.rs         what can be asked
+//! client/http.rs    which balancer, what is tried again    client/budget.rs  how often
+//! client/feed.rs    the live feed, reconnecting            client/desk.rs    the console's requests
+//! ```
+//! Knows several balancers as one. Never keeps what an answer said.
+
+mod budget;
+pub mod desk;
+mod error;
+pub mod feed;
+mod http;
+#[cfg(test)]
+mod scripted;
+mod url;
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use protocol::api::{self, PREFIX};
+use protocol::{KitchenId, OrderId, OrderState};
+use reqwest::Method;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde::Serialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use tokio::time::Instant;
+
+pub use budget::Budget;
+pub use error::ClientError;
+use http::{Call, escape};
+use url::{bad_url, base_url};
+
+/// Where a balancer listens if nothing else is said.
+pub const DEFAULT_URL: &str = "http://127.0.0.1:8080";
+/// A balancer on the same network answers a connection in milliseconds.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longer than the 5 s for which a standby parks a request while there is no leader.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Retries of a person's command: enough for one bad moment.
+const RESERVE: u32 = 10;
+
+/// How long a request is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// While nobody can be connected to.
+    pub unreachable: Duration,
+    /// While balancers ask to wait or answers get lost.
+    pub busy: Duration,
+}
+
+impl Default for Patience {
+    /// A person waits: say soon that nothing is there, but sit out a balancer's restart (0.6 s) and a busy moment.
+    fn default() -> Self {
+        Self { unreachable: Duration::from_secs(1), busy: Duration::from_secs(10) }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    retries: AtomicU64,
+    reconnects: AtomicU64,
+    shed: AtomicU64,
+}
+
+/// Speaks to one or several balancers of one system; cheap to clone, and clones share the retry budget.
+#[derive(Debug, Clone)]
+pub struct Client {
+    urls: Arc<[String]>,
+    http: reqwest::Client,
+    headers: HeaderMap,
+    preferred: Arc<AtomicUsize>,
+    budget: Arc<Mutex<Budget>>,
+    counts: Arc<Counts>,
+    born: Instant,
+    patience: Patience,
+}
+
+/// An accepted order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// What the balancer promises.
+    pub receipt: api::Receipt,
+    /// The order was already there under the same key.
+    pub replayed: bool,
+}
+
+/// Which orders to list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OrderFilter {
+    /// Only in this state.
+    pub state: Option<OrderState>,
+    /// Only of this kitchen.
+    pub kitchen: Option<KitchenId>,
+    /// At most so many.
+    pub limit: Option<u32>,
+    /// From an earlier page.
+    pub cursor: Option<String>,
+}
+
+impl OrderFilter {
+    fn path(&self) -> String {
+        let parts = [
+            self.state.map(|state| format!("state={}", state.word())),
+            self.kitchen.as_ref().map(|kitchen| format!("kitchen={}", escape(kitchen.as_str()))),
+            self.limit.map(|limit| format!("limit={limit}")),
+            self.cursor.as_ref().map(|cursor| format!("cursor={}", escape(cursor))),
+        ];
+        let query: Vec<String> = parts.into_iter().flatten().collect();
+        if query.is_empty() { "/orders".into() } else { format!("/orders?{}", query.join("&")) }
+    }
+}
+
+impl Client {
+    /// A client of the balancers at `urls`, acting in the name of `operator`.
+    ///
+    /// # Errors
+    /// An entry is no `http://` URL, or there is none.
+    pub fn new(urls: Vec<String>, operator: Option<String>) -> Result<Self, ClientError> {
+        let urls: Vec<String> = urls.iter().map(|url| base_url(url)).collect::<Result<_, _>>()?;
+        if urls.is_empty() {
+            return Err(bad_url("", "give at least one, like http://127.0.0.1:8080"));
+        }
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
+            .tcp_nodelay(true)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .map_err(|error| ClientError::Protocol(format!("the HTTP client does not start: {error}")))?;
+        let client = Self {
+            urls: urls.into(),
+            http,
+            headers: HeaderMap::new(),
+            preferred: Arc::default(),
+            budget: Arc::new(Mutex::new(Budget::new(RESERVE))),
+            counts: Arc::default(),
+            born: Instant::now(),
+            patience: Patience::default(),
+        };
+        Ok(client.with_header(api::OPERATOR, operator.as_deref()))
+    }
+
+    /// The same, giving the operator's reason with each request.
+    #[must_use]
+    pub fn with_reason(self, reason: Option<&str>) -> Self {
+        self.with_header(api::REASON, reason)
+    }
+
+    /// The same, with this patience and a budget for so many requests at risk at once.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration, at_risk: u32) -> Self {
+        self.patience = Patience { unreachable: patience, busy: patience };
+        self.budget = Arc::new(Mutex::new(Budget::new(at_risk.max(RESERVE))));
+        self
+    }
+
+    fn with_header(mut self, name: &'static str, value: Option<&str>) -> Self {
+        let clean = |text: &str| -> String {
+            text.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).take(128).collect()
+        };
+        if let Some(value) = value.and_then(|text| HeaderValue::from_str(clean(text).trim()).ok()) {
+            self.headers.insert(HeaderName::from_static(name), value);
+        }
+        self
+    }
+
+    /// The balancers, the one that answered last first.
+    #[must_use]
+    pub fn urls(&self) -> Vec<String> {
+        let mut urls = self.urls.to_vec();
+        urls.rotate_left(self.preferred.load(Ordering::Relaxed) % self.urls.len());
+        urls
+    }
+
+    /// Requests sent again so far.
+    #[must_use]
+    pub fn retries(&self) -> u64 {
+        self.counts.retries.load(Ordering::Relaxed)
+    }
+
+    /// Connections tried again so far.
+    #[must_use]
+    pub fn reconnects(&self) -> u64 {
+        self.counts.reconnects.load(Ordering::Relaxed)
+    }
+
+    /// Answers so far that asked to come again later.
+    #[must_use]
+    pub fn shed(&self) -> u64 {
+        self.counts.shed.load(Ordering::Relaxed)
+    }
+
+    /// Whether something may be sent again by the caller; counts it if so.
+    #[must_use]
+    pub fn may_repeat(&self) -> bool {
+        let allowed = self.budget().withdraw(self.now());
+        self.counts.retries.fetch_add(u64::from(allowed), Ordering::Relaxed);
+        allowed
+    }
+
+    fn budget(&self) -> MutexGuard<'_, Budget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Duration {
+        self.born.elapsed()
+    }
+
+    /// `POST /orders`. Without a key one is made, so that the request can be repeated.
+    ///
+    /// # Errors
+    /// Refused, or nobody answered: then ask again with the same key to learn whether it was accepted.
+    pub async fn place(&self, order: &api::PlaceOrder, key: Option<&str>) -> Result<Placed, ClientError> {
+        let key = key.or(order.key.as_deref()).map_or_else(fresh_key, str::to_owned);
+        let order = api::PlaceOrder { key: None, ..order.clone() };
+        let path = format!("{PREFIX}/orders");
+        let call =
+            Call { method: Method::POST, path: &path, body: Some(json(&order)), key: Some(&key), repeatable: true };
+        let reply = self.send(call).await?;
+        Ok(Placed { receipt: http::parse("POST /orders", &reply.body)?, replayed: reply.replayed })
+    }
+
+    /// `POST /orders/batch`. Orders without a key get one.
+    ///
+    /// # Errors
+    /// The batch as a whole was refused, or nobody answered.
+    pub async fn place_batch(&self, mut orders: Vec<api::PlaceOrder>) -> Result<api::BatchResults, ClientError> {
+        for order in &mut orders {
+            order.key.get_or_insert_with(fresh_key);
+        }
+        let path = format!("{PREFIX}/orders/batch");
+        let body = Some(json(&api::PlaceBatch { orders }));
+        self.json(Call { method: Method::POST, path: &path, body, key: None, repeatable: true }).await
+    }
+
+    /// `GET /orders/{id}`.
+    ///
+    /// # Errors
+    /// Unknown, or nobody answered. The same holds for every reading request below.
+    pub async fn order(&self, id: OrderId) -> Result<api::OrderView, ClientError> {
+        self.get(&format!("/orders/{id}")).await
+    }
+
+    /// `GET /orders`, newest first.
+    ///
+    /// # Errors
+    /// As [`Client::order`].
+    pub async fn orders(&self, filter: &OrderFilter) -> Result<api::OrderPage, ClientError> {
+        self.get(&filter.path()).await
+    }
+
+    /// `GET /orders/{id}/history`.
+    ///
+    /// # Errors
+    /// As [`Client::order`].
+    pub async fn history(&self, id: OrderId) -> Result<api::History, ClientError> {
+        self.get(&format!("/orders/{id}/history")).await
+    }
+
+    /// `GET /orders/{id}/explain`.
+    ///
+    /// # Errors
+    /// As [`Client::order`].
+    pub async fn explain(&self, id: OrderId) -> Result<api::ExplainView, ClientError> {
+        self.get(&format!("/orders/{id}/explain")).await
+    }
+
+    /// `DELETE /orders/{id}`.
+    ///
+    /// # Errors
+    /// It cannot be cancelled any more, or nobody answered.
+    pub async fn cancel(&self, id: OrderId) -> Result<(), ClientError> {
+        self.act(Method::DELETE, &format!("/orders/{id}"), None).await
+    }
+
+    /// `POST /orders/{id}/migrate`.
+    ///
+    /// # Errors
+    /// It cannot be moved, with the reason, or nobody answered.
+    pub async fn migrate(&self, id: OrderId, to: KitchenId) -> Result<(), ClientError> {
+        self.act(Method::POST, &format!("/orders/{id}/migrate"), Some(json(&api::MigrateTo { to }))).await
+    }
+
+    /// `GET /kitchens`.
+    ///
+    /// # Errors
+    /// As [`Client::order`].
+    pub async fn kitchens(&self) -> Result<api::Kitchens, ClientError> {
+        self.get("/kitchens").await
+    }
+
+    /// `GET /kitchens/{id}`.
+    ///
+    /// # Errors
+    /// As [`Client::order`].
+    pub async fn kitchen(&self, id: &KitchenId) -> Result<api::KitchenView, ClientError> {
+        self.get(&kitchen_path(id, "")).await
+    }
+
+    /// `POST /kitchens/{id}/cordon`.
+    ///
+    /// # Errors
+    /// Unknown, or nobody answered.
+    pub async fn cordon(&self, id: &KitchenId) -> Result<(), ClientError> {
+        self.act(Method::POST, &kitchen_path(id, "/cordon"), None).await
+    }
+
+    /// `POST /kitchens/{id}/uncordon`.
+    ///
+    /// # Errors
+    /// Unknown, or nobody answered.
+    pub async fn uncordon(&self, id: &KitchenId) -> Result<(), ClientError> {
+        self.act(Method::POST, &kitchen_path(id, "/uncordon"), None).await
+    }
+
+    /// `POST /kitchens/{id}/drain`.
+    ///
+    /// # Errors
+    /// The rest has no room, with the numbers, or nobody answered.
+    pub async fn drain(&self, id: &KitchenId, how: &api::Drain) -> Result<(), ClientError> {
+        self.act(Method::POST, &kitchen_path(id, "/drain"), Some(json(how))).await
+    }
+
+    /// `GET /policy`.
+    ///
+    /// # Errors
+    /// As [`Client::order`].
+    pub async fn policy(&self) -> Result<api::PolicyView, ClientError> {
+        self.get("/policy").await
+    }
+
+    /// `PUT /policy`: what is named changes.
+    ///
+    /// # Errors
+    /// A value is out of range, or nobody answered.
+    pub async fn set_policy(&self, change: &api::PolicyChange) -> Result<(), ClientError> {
+        let path = format!("{PREFIX}/policy");
+        let call = Call { method: Method::PUT, path: &path, body: Some(json(change)), key: None, repeatable: true };
+        self.json::<IgnoredAny>(call).await.map(drop)
+    }
+
+    /// `GET /migrations`, newest first.
+    ///
+    /// # Errors
+    /// As [`Client::order`].
+    pub async fn migrations(&self) -> Result<api::Migrations, ClientError> {
+        self.get("/migrations").await
+    }
+
+    /// `POST /rush`.
+    ///
+    /// # Errors
+    /// A value is out of range, or nobody answered.
+    pub async fn start_rush(&self, rush: &api::StartRush) -> Result<(), ClientError> {
+        self.act(Method::POST, "/rush", Some(json(rush))).await
+    }
+
+    /// `GET /rush`; none if there is none.
+    ///
+    /// # Errors
+    /// As [`Client::order`].
+    pub async fn rush(&self) -> Result<Option<api::RushView>, ClientError> {
+        match self.get("/rush").await {
+            Err(ClientError::Refused(problem)) if problem.status == 404 => Ok(None),
+            answer => answer,
+        }
+    }
+
+    /// `DELETE /rush`.
+    ///
+    /// # Errors
+    /// Nobody answered.
+    pub async fn stop_rush(&self) -> Result<(), ClientError> {
+        self.act(Method::DELETE, "/rush", None).await
+    }
+
+    /// `GET /proof`.
+    ///
+    /// # Errors
+    /// As [`Client::order`].
+    pub async fn proof(&self) -> Result<api::Proof, ClientError> {
+        self.get("/proof").await
+    }
+
+    /// `GET /status`.
+    ///
+    /// # Errors
+    /// As [`Client::order`].
+    pub async fn status(&self) -> Result<api::Status, ClientError> {
+        self.get("/status").await
+    }
+
+    /// `GET /healthz`.
+    ///
+    /// # Errors
+    /// It does not answer 200, or nobody answered.
+    pub async fn healthz(&self) -> Result<(), ClientError> {
+        let call = Call { method: Method::GET, path: "/healthz", body: None, key: None, repeatable: true };
+        self.send(call).await.map(drop)
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let path = format!("{PREFIX}{path}");
+        self.json(Call { method: Method::GET, path: &path, body: None, key: None, repeatable: true }).await
+    }
+
+    /// A request that is not repeated once it was sent: doing it twice may not be the same as once.
+    async fn act(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<(), ClientError> {
+        let path = format!("{PREFIX}{path}");
+        self.send(Call { method, path: &path, body, key: None, repeatable: false }).await.map(drop)
+    }
+}
+
+fn kitchen_path(id: &KitchenId, rest: &str) -> String {
+    format!("/kitchens/{}{rest}", escape(id.as_str()))
+}
+
+fn json(body: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(body).expect("bodies are plain data")
+}
+
+/// A key that nobody else will draw: 128 bits hashed under keys that the operating system drew.
+#[must_use]
+pub fn fresh_key() -> String {
+    let draw = || RandomState::new().hash_one(());
+    format!("chef-{:016x}{:016x}", draw(), draw())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_differ_and_fit() {
+        let (one, other) = (fresh_key(), fresh_key());
+        assert_ne!(one, other);
+        assert!(one.len() <= protocol::order::KEY_MAX);
+    }
+
+    #[test]
+    fn a_filter_names_only_what_it_asks_for() {
+        assert_eq!(OrderFilter::default().path(), "/orders");
+        let filter = OrderFilter { state: Some(OrderState::Cooking), limit: Some(5), ..OrderFilter::default() };
+        assert_eq!(filter.path(), "/orders?state=cooking&limit=5");
+    }
+
+    #[tokio::test]
+    async fn nobody_there_is_told_with_the_urls() {
+        let client = Client::new(vec!["http://127.0.0.1:1".into()], None).expect("a URL");
+        let error = client.proof().await.expect_err("port 1 is closed");
+        assert!(matches!(&error, ClientError::Unreachable { urls, .. } if urls.len() == 1), "{error}");
+        assert!(error.to_string().contains("refused"), "{error}");
+        assert!(client.reconnects() > 0);
+        assert_eq!(client.retries(), 0);
+    }
+}

@@ -1,0 +1,85 @@
+//! The desk: carries out what the console asks for, and brings the answers back.
+//!
+//! Owns the translation of a console's request into requests to a balancer or to the supervisor. Never decides whether
+//! a request is allowed: the console has asked its person, and the balancer refuses what cannot be.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::api;
+use tokio::sync::{Semaphore, mpsc};
+
+use super::{Client, OrderFilter};
+use crate::city::control::Supervisor;
+use crate::console::link::{Answer, Request, Sent, Signal};
+
+/// Requests under way at once: a person does not wait for more, and a stuck balancer must not pile them up.
+const AT_ONCE: usize = 8;
+/// Orders of one kitchen that are shown.
+const ORDERS_OF: u32 = 100;
+
+/// A kitchen that was killed by hand stays down so long: its leases run out after 1.5 s, and a person sees it happen.
+const KILL_HOLD: Duration = Duration::from_secs(5);
+
+/// Serves until the console is gone.
+pub async fn serve(
+    client: Client,
+    supervisor: Supervisor,
+    mut requests: mpsc::Receiver<Sent>,
+    signals: mpsc::Sender<Signal>,
+) {
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    while let Some(Sent { id, request }) = requests.recv().await {
+        let Ok(place) = places.clone().acquire_owned().await else { return };
+        let (client, supervisor, signals) = (client.clone(), supervisor.clone(), signals.clone());
+        tokio::spawn(async move {
+            let outcome = carry_out(&client, &supervisor, request).await;
+            let _ = signals.send(Signal::Answer { request: id, outcome }).await;
+            drop(place);
+        });
+    }
+}
+
+async fn carry_out(client: &Client, supervisor: &Supervisor, request: Request) -> Result<Answer, String> {
+    let done = |text: String| Ok(Answer::Done(text));
+    match request {
+        Request::Order(id) => Ok(Answer::Order(Box::new(client.order(id).await?))),
+        Request::Explain(id) => Ok(Answer::Explain(Box::new(client.explain(id).await?))),
+        Request::History(id) => Ok(Answer::History(Box::new(client.history(id).await?))),
+        Request::Kitchen(id) => Ok(Answer::Kitchen(Box::new(client.kitchen(&id).await?))),
+        Request::OrdersOf(kitchen) => {
+            let filter = OrderFilter { kitchen: Some(kitchen), limit: Some(ORDERS_OF), ..OrderFilter::default() };
+            Ok(Answer::Orders(Box::new(client.orders(&filter).await?)))
+        }
+        Request::Migrations => Ok(Answer::Migrations(Box::new(client.migrations().await?))),
+        Request::Cordon(id) => {
+            client.cordon(&id).await?;
+            done(format!("{id} gets no new orders"))
+        }
+        Request::Uncordon(id) => {
+            client.uncordon(&id).await?;
+            done(format!("{id} takes orders again"))
+        }
+        Request::Drain(id) => {
+            client.drain(&id, &api::Drain::default()).await?;
+            done(format!("{id} is being drained"))
+        }
+        Request::Migrate { order, to } => {
+            client.migrate(order, to.clone()).await?;
+            done(format!("{order} moves to {to}"))
+        }
+        Request::Cancel(id) => {
+            client.cancel(id).await?;
+            done(format!("{id} is cancelled"))
+        }
+        Request::Rush { rate, for_s, zone } => {
+            client.start_rush(&api::StartRush { rate, for_s, zone }).await?;
+            done(format!("rush: {rate} orders/s for {for_s} s"))
+        }
+        Request::StopRush => {
+            client.stop_rush().await?;
+            done("the rush is over".into())
+        }
+        Request::Kill(kitchen) => Ok(Answer::Done(supervisor.kill(kitchen.as_str(), KILL_HOLD).await?)),
+    }
+}

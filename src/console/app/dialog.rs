@@ -1,0 +1,300 @@
+//! What lies over a screen: help, filter, theme, rush, target, and the two questions before something changes.
+//!
+//! Owns what the keys do while it lies there. A dialog never sends: it hands a [`Verdict`] back, and [`super::App`] sends.
+//!
+//! - A question starts on Cancel.
+//! - What destroys is armed only by typing the target's name; a paste does not count.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use protocol::{KitchenId, OrderId};
+use tui_input::{Input, InputRequest};
+
+use crate::console::link::Request;
+use crate::console::theme::Theme;
+use crate::console::untrusted::Untrusted;
+
+/// What lies over the screen.
+#[derive(Debug, Clone)]
+pub enum Dialog {
+    /// Keys and what they do.
+    Help {
+        /// Only lines with this.
+        search: Input,
+        /// First line shown.
+        top: usize,
+    },
+    /// The filter, as it is typed.
+    Filter {
+        /// The text.
+        input: Input,
+        /// What cannot be read.
+        error: Option<String>,
+        /// For esc.
+        before: String,
+    },
+    /// The themes.
+    Themes {
+        /// Their names.
+        names: Vec<&'static str>,
+        /// The one shown.
+        at: usize,
+        /// For esc.
+        before: Box<Theme>,
+    },
+    /// Yes or no.
+    Confirm(Question),
+    /// Type the name.
+    Typed {
+        /// What would happen.
+        question: Question,
+        /// The name.
+        word: String,
+        /// What was typed.
+        input: Input,
+    },
+    /// A new rush.
+    Rush(RushForm),
+    /// To which kitchen.
+    Target {
+        /// Which order.
+        order: OrderId,
+        /// Kitchens that can take it, the emptiest first.
+        kitchens: Vec<KitchenId>,
+        /// The one selected.
+        at: usize,
+    },
+}
+
+/// What would happen, and what is sent on yes.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// `Drain kitchen_1?`
+    pub title: String,
+    /// The blast radius.
+    pub lines: Vec<String>,
+    /// What is sent.
+    pub request: Request,
+    /// The word on the button.
+    pub verb: &'static str,
+    /// Whether the button, and not Cancel, has the focus.
+    pub go: bool,
+}
+
+/// The form of a rush.
+#[derive(Debug, Clone)]
+pub struct RushForm {
+    /// Orders a second.
+    pub rate: Input,
+    /// Seconds.
+    pub seconds: Input,
+    /// Zones: shown and sent; the first is all.
+    pub zones: Vec<(Untrusted, Option<String>)>,
+    /// Which zone.
+    pub zone: usize,
+    /// 0 rate, 1 seconds, 2 zone, 3 Cancel, 4 Start.
+    pub focus: usize,
+    /// What cannot be sent.
+    pub error: Option<&'static str>,
+}
+
+/// What a key in a dialog led to.
+#[derive(Debug, Clone)]
+pub enum Verdict {
+    /// Nothing changed.
+    Ignored,
+    /// Draw again.
+    Changed,
+    /// Close.
+    Close,
+    /// Close and send.
+    Send(Request),
+    /// The filter reads like this.
+    Filter(String),
+    /// Close with this filter.
+    FilterDone(String),
+    /// Show this theme.
+    Preview(&'static str),
+    /// Close with the theme of before.
+    ThemeBack(Box<Theme>),
+}
+
+impl Dialog {
+    /// What a key does.
+    pub fn key(&mut self, key: KeyEvent) -> Verdict {
+        match self {
+            Self::Help { search, top } => help_key(search, top, key),
+            Self::Filter { input, before, .. } => filter_key(input, before, key),
+            Self::Themes { names, at, before } => theme_key(names, at, before, key),
+            Self::Confirm(question) => question.key(key),
+            Self::Typed { question, word, input } => match key.code {
+                KeyCode::Esc => Verdict::Close,
+                KeyCode::Enter if input.value() == word => Verdict::Send(question.request.clone()),
+                _ => changed(edit(input, key)),
+            },
+            Self::Rush(form) => form.key(key),
+            Self::Target { order, kitchens, at } => target_key(*order, kitchens, at, key),
+        }
+    }
+
+    /// Pasted text goes into a field, but never arms anything.
+    pub fn paste(&mut self, text: &str) -> Verdict {
+        let input = match self {
+            Self::Help { search, .. } => search,
+            Self::Filter { input, .. } => input,
+            Self::Themes { .. } | Self::Confirm(_) | Self::Typed { .. } | Self::Rush(_) | Self::Target { .. } => {
+                return Verdict::Ignored;
+            }
+        };
+        for character in text.chars().filter(|c| !protocol::text::is_hidden(*c)).take(100) {
+            input.handle(InputRequest::InsertChar(character));
+        }
+        if let Self::Filter { input, .. } = self { Verdict::Filter(input.value().to_owned()) } else { Verdict::Changed }
+    }
+}
+
+fn changed(yes: bool) -> Verdict {
+    if yes { Verdict::Changed } else { Verdict::Ignored }
+}
+
+/// Up is -1, down is 1.
+fn step(key: KeyEvent) -> Option<isize> {
+    match key.code {
+        KeyCode::Up | KeyCode::Char('k') | KeyCode::BackTab => Some(-1),
+        KeyCode::Down | KeyCode::Char('j') | KeyCode::Tab => Some(1),
+        _ => None,
+    }
+}
+
+fn help_key(search: &mut Input, top: &mut usize, key: KeyEvent) -> Verdict {
+    match key.code {
+        KeyCode::Esc | KeyCode::Enter => Verdict::Close,
+        KeyCode::Char('?') if search.value().is_empty() => Verdict::Close,
+        KeyCode::Up => {
+            *top = top.saturating_sub(1);
+            Verdict::Changed
+        }
+        KeyCode::Down => {
+            *top = (*top + 1).min(crate::console::actions::ACTIONS.len());
+            Verdict::Changed
+        }
+        _ => {
+            *top = 0;
+            changed(edit(search, key))
+        }
+    }
+}
+
+fn filter_key(input: &mut Input, before: &str, key: KeyEvent) -> Verdict {
+    match key.code {
+        KeyCode::Esc => Verdict::FilterDone(before.to_owned()),
+        KeyCode::Enter => Verdict::FilterDone(input.value().to_owned()),
+        _ if edit(input, key) => Verdict::Filter(input.value().to_owned()),
+        _ => Verdict::Ignored,
+    }
+}
+
+fn theme_key(names: &[&'static str], at: &mut usize, before: &Theme, key: KeyEvent) -> Verdict {
+    if let Some(by) = step(key).or((key.code == KeyCode::Char('t')).then_some(1)) {
+        let count = names.len().cast_signed().max(1);
+        *at = (at.cast_signed() + by).rem_euclid(count).cast_unsigned();
+        return names.get(*at).map_or(Verdict::Ignored, |name| Verdict::Preview(name));
+    }
+    match key.code {
+        KeyCode::Enter => Verdict::Close,
+        KeyCode::Esc | KeyCode::Char('q') => Verdict::ThemeBack(Box::new(before.clone())),
+        _ => Verdict::Ignored,
+    }
+}
+
+fn target_key(order: OrderId, kitchens: &[KitchenId], at: &mut usize, key: KeyEvent) -> Verdict {
+    if let Some(by) = step(key) {
+        *at = at.saturating_add_signed(by).min(kitchens.len().saturating_sub(1));
+        return Verdict::Changed;
+    }
+    match (key.code, kitchens.get(*at)) {
+        (KeyCode::Enter, Some(to)) => Verdict::Send(Request::Migrate { order, to: to.clone() }),
+        (KeyCode::Esc | KeyCode::Char('q'), _) => Verdict::Close,
+        _ => Verdict::Ignored,
+    }
+}
+
+impl Question {
+    fn key(&mut self, key: KeyEvent) -> Verdict {
+        match key.code {
+            KeyCode::Esc | KeyCode::Char('q' | 'n') => Verdict::Close,
+            KeyCode::Left | KeyCode::Right | KeyCode::Tab | KeyCode::BackTab | KeyCode::Char('h' | 'l') => {
+                self.go = !self.go;
+                Verdict::Changed
+            }
+            KeyCode::Enter if self.go => Verdict::Send(self.request.clone()),
+            KeyCode::Enter => Verdict::Close,
+            _ => Verdict::Ignored,
+        }
+    }
+}
+
+impl RushForm {
+    fn key(&mut self, key: KeyEvent) -> Verdict {
+        match key.code {
+            KeyCode::Esc => return Verdict::Close,
+            KeyCode::Up | KeyCode::BackTab => self.focus = (self.focus + 4) % 5,
+            KeyCode::Down | KeyCode::Tab => self.focus = (self.focus + 1) % 5,
+            KeyCode::Left | KeyCode::Right if self.focus >= 3 => self.focus = 7 - self.focus,
+            KeyCode::Left | KeyCode::Right if self.focus == 2 => self.turn(key.code == KeyCode::Right),
+            KeyCode::Enter => match self.focus {
+                3 => return Verdict::Close,
+                4 => return self.send(),
+                _ => self.focus = if self.focus == 2 { 4 } else { self.focus + 1 },
+            },
+            _ => return changed(self.type_in(key)),
+        }
+        Verdict::Changed
+    }
+
+    fn turn(&mut self, right: bool) {
+        let count = self.zones.len().max(1);
+        self.zone = if right { (self.zone + 1) % count } else { (self.zone + count - 1) % count };
+    }
+
+    fn type_in(&mut self, key: KeyEvent) -> bool {
+        self.error = None;
+        let digits = !matches!(key.code, KeyCode::Char(c) if !c.is_ascii_digit() && c != '.');
+        match self.focus {
+            0 if digits => edit(&mut self.rate, key),
+            1 if digits => edit(&mut self.seconds, key),
+            _ => false,
+        }
+    }
+
+    fn send(&mut self) -> Verdict {
+        let rate = self.rate.value().parse::<f64>().ok().filter(|rate| (0.1..=100_000.0).contains(rate));
+        let seconds = self.seconds.value().parse::<u64>().ok().filter(|seconds| (1..=3_600).contains(seconds));
+        let (Some(rate), Some(for_s)) = (rate, seconds) else {
+            self.focus = usize::from(rate.is_some());
+            self.error = Some(if rate.is_none() { "0.1 to 100 000 orders a second" } else { "1 to 3 600 seconds" });
+            return Verdict::Changed;
+        };
+        Verdict::Send(Request::Rush { rate, for_s, zone: self.zones.get(self.zone).and_then(|zone| zone.1.clone()) })
+    }
+}
+
+/// Edits a field; says whether anything changed.
+fn edit(input: &mut Input, key: KeyEvent) -> bool {
+    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+    let request = match key.code {
+        KeyCode::Char('u') if control => InputRequest::DeleteFromStart,
+        KeyCode::Char('w') if control => InputRequest::DeletePrevWord,
+        KeyCode::Char(_) if control || key.modifiers.contains(KeyModifiers::ALT) => return false,
+        KeyCode::Char(character) if !protocol::text::is_hidden(character) && input.value().len() < 200 => {
+            InputRequest::InsertChar(character)
+        }
+        KeyCode::Backspace => InputRequest::DeletePrevChar,
+        KeyCode::Delete => InputRequest::DeleteNextChar,
+        KeyCode::Left => InputRequest::GoToPrevChar,
+        KeyCode::Right => InputRequest::GoToNextChar,
+        KeyCode::Home => InputRequest::GoToStart,
+        KeyCode::End => InputRequest::GoToEnd,
+        _ => return false,
+    };
+    input.handle(request).is_some()
+}

@@ -1,0 +1,157 @@
+//! The pages of one kitchen and of one order: what they ask for, and what came back.
+//!
+//! Owns the answers while a page is open. A page asks again every two seconds; what it shows says from when it is.
+
+use std::time::Duration;
+
+use protocol::{KitchenId, OrderId, api};
+
+use crate::console::link::{Answer, Request};
+use crate::console::untrusted::Untrusted;
+
+/// Between two askings of an open page.
+pub const REFRESH: Duration = Duration::from_secs(2);
+
+/// A page over a screen.
+#[derive(Debug, Clone)]
+pub enum Page {
+    /// A kitchen's.
+    Kitchen(Box<KitchenPage>),
+    /// An order's.
+    Order(Box<OrderPage>),
+}
+
+/// One kitchen.
+#[derive(Debug, Clone)]
+pub struct KitchenPage {
+    /// Which.
+    pub id: KitchenId,
+    /// What the feed does not tell.
+    pub view: Option<api::KitchenView>,
+    /// Its orders.
+    pub orders: Option<api::OrderPage>,
+    /// The selected order.
+    pub selected: Option<OrderId>,
+    /// Its row.
+    pub at: usize,
+    /// Why nothing came.
+    pub error: Option<Untrusted>,
+    asked: Option<Duration>,
+}
+
+/// One order.
+#[derive(Debug, Clone)]
+pub struct OrderPage {
+    /// Which.
+    pub id: OrderId,
+    /// The order.
+    pub order: Option<api::OrderView>,
+    /// Why it is where it is.
+    pub explain: Option<api::ExplainView>,
+    /// Its events.
+    pub history: Option<api::History>,
+    /// First line of its history shown, from the end.
+    pub back: usize,
+    /// Why nothing came.
+    pub error: Option<Untrusted>,
+    asked: Option<Duration>,
+}
+
+impl Page {
+    /// A kitchen's page.
+    #[must_use]
+    pub fn kitchen(id: KitchenId) -> Self {
+        let page = KitchenPage { id, view: None, orders: None, selected: None, at: 0, error: None, asked: None };
+        Self::Kitchen(Box::new(page))
+    }
+
+    /// An order's page.
+    #[must_use]
+    pub fn order(id: OrderId) -> Self {
+        let page = OrderPage { id, order: None, explain: None, history: None, back: 0, error: None, asked: None };
+        Self::Order(Box::new(page))
+    }
+
+    /// When it wants to ask again.
+    #[must_use]
+    pub fn due(&self) -> Duration {
+        let asked = match self {
+            Self::Kitchen(page) => page.asked,
+            Self::Order(page) => page.asked,
+        };
+        asked.map_or(Duration::ZERO, |asked| asked + REFRESH)
+    }
+
+    /// What it asks for.
+    pub fn ask(&mut self, now: Duration) -> Vec<Request> {
+        match self {
+            Self::Kitchen(page) => {
+                page.asked = Some(now);
+                vec![Request::Kitchen(page.id.clone()), Request::OrdersOf(page.id.clone())]
+            }
+            Self::Order(page) => {
+                page.asked = Some(now);
+                vec![Request::Order(page.id), Request::Explain(page.id), Request::History(page.id)]
+            }
+        }
+    }
+
+    /// Takes an answer if it is for this page; says whether it was and anything changed.
+    pub fn take(&mut self, request: &Request, outcome: &Result<Answer, String>) -> bool {
+        match (self, outcome) {
+            (Self::Kitchen(page), Ok(Answer::Kitchen(view))) if view.id == page.id => replace(&mut page.view, view),
+            (Self::Kitchen(page), Ok(Answer::Orders(orders))) if *request == Request::OrdersOf(page.id.clone()) => {
+                // What it holds now comes first; the newest first within each.
+                let mut orders = orders.clone();
+                orders.orders.sort_by_key(|order| !order.state.is_open());
+                let changed = replace(&mut page.orders, &orders);
+                page.find_selected();
+                changed
+            }
+            (Self::Kitchen(page), Err(why)) => complain(&mut page.error, why),
+            (Self::Order(page), Ok(Answer::Order(order))) if order.id == page.id => replace(&mut page.order, order),
+            (Self::Order(page), Ok(Answer::Explain(view))) if view.id == page.id => replace(&mut page.explain, view),
+            (Self::Order(page), Ok(Answer::History(view))) if view.id == page.id => replace(&mut page.history, view),
+            // An order that was never dispatched has no explanation; the page says so by its absence.
+            (Self::Order(page), Err(why)) if *request == Request::Order(page.id) => complain(&mut page.error, why),
+            (Self::Kitchen(_) | Self::Order(_), _) => false,
+        }
+    }
+}
+
+impl OrderPage {
+    /// Scrolls the history; down is towards the newest.
+    pub fn scroll(&mut self, by: isize) {
+        let count = self.history.as_ref().map_or(0, |history| history.events.len());
+        self.back = self.back.saturating_add_signed(by.saturating_neg()).min(count.saturating_sub(1));
+    }
+}
+
+impl KitchenPage {
+    /// Moves the selection among the orders.
+    pub fn go(&mut self, by: isize) {
+        let count = self.orders.as_ref().map_or(0, |page| page.orders.len());
+        self.at = self.at.saturating_add_signed(by).min(count.saturating_sub(1));
+        self.selected = self.orders.as_ref().and_then(|page| page.orders.get(self.at)).map(|order| order.id);
+    }
+
+    fn find_selected(&mut self) {
+        let Some(page) = &self.orders else { return };
+        match page.orders.iter().position(|order| Some(order.id) == self.selected) {
+            Some(at) => self.at = at,
+            None => self.go(0),
+        }
+    }
+}
+
+fn replace<T: Clone + PartialEq>(place: &mut Option<T>, with: &T) -> bool {
+    let changed = place.as_ref() != Some(with);
+    if changed {
+        *place = Some(with.clone());
+    }
+    changed
+}
+
+fn complain(place: &mut Option<Untrusted>, why: &str) -> bool {
+    replace(place, &Untrusted::new(why))
+}

@@ -1,0 +1,143 @@
+//! Where the panels are, for any size.
+//!
+//! Pure functions of the size and of how many kitchens and zones there are, so that the model can ask how many rows fit.
+//! Below 100x28 panels are parted by rules; from there they have boxes.
+
+use ratatui::layout::Rect;
+
+/// The rows between the top and the footer.
+#[must_use]
+pub fn body(area: Rect) -> Rect {
+    Rect { y: area.y + 2.min(area.height), height: area.height.saturating_sub(3), ..area }
+}
+
+/// Whether panels have boxes.
+#[must_use]
+pub fn is_framed(body: Rect) -> bool {
+    body.width >= 100 && body.height >= 25
+}
+
+/// Whether Fleet has room for the kitchens' sparks.
+#[must_use]
+pub fn has_sparks(size: (u16, u16)) -> bool {
+    is_framed(body(Rect::new(0, 0, size.0, size.1)))
+}
+
+/// The panels of Fleet; each with its title line, or box.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Fleet {
+    /// Whether they have boxes.
+    pub framed: bool,
+    /// Kitchens, with the heads of the columns.
+    pub table: Rect,
+    /// Zones.
+    pub zones: Option<Rect>,
+    /// Orders a second.
+    pub chart: Option<Rect>,
+    /// Moves.
+    pub moves: Option<Rect>,
+    /// Events.
+    pub events: Option<Rect>,
+}
+
+/// The rows of the kitchens' table on a screen of this size.
+#[must_use]
+pub fn table_rows(size: (u16, u16), kitchens: usize, zones: usize) -> usize {
+    let layout = fleet(body(Rect::new(0, 0, size.0, size.1)), kitchens, zones);
+    usize::from(layout.table.height.saturating_sub(if layout.framed { 3 } else { 1 }))
+}
+
+/// Fleet.
+#[must_use]
+pub fn fleet(body: Rect, kitchens: usize, zones: usize) -> Fleet {
+    let kitchens = u16::try_from(kitchens).unwrap_or(u16::MAX);
+    let zones = u16::try_from(zones).unwrap_or(u16::MAX).min(8);
+    if is_framed(body) { framed_fleet(body, kitchens, zones) } else { compact_fleet(body, kitchens) }
+}
+
+fn compact_fleet(body: Rect, kitchens: u16) -> Fleet {
+    let height = body.height;
+    // Heads and rows; a strip of a rule and two lines; a rule and at least three events.
+    let (strip, events) = match height {
+        0..9 => (0, 0),
+        9..16 => (0, 4),
+        16.. => (3, 4),
+    };
+    let most = height.saturating_sub(1 + strip + events);
+    let rows = if events == 0 { most } else { kitchens.clamp(3, most.max(3)) };
+    let [table, rest] = cut_rows(body, 1 + rows);
+    let [middle, events_area] = cut_rows(rest, strip);
+    let [chart, moves] = halves(middle);
+    Fleet {
+        framed: false,
+        table,
+        zones: None,
+        chart: (strip > 0).then_some(chart),
+        moves: (strip > 0).then_some(moves),
+        events: (events > 0).then_some(events_area),
+    }
+}
+
+fn framed_fleet(body: Rect, kitchens: u16, zones: u16) -> Fleet {
+    let side = (body.width * 3 / 10).clamp(34, 64);
+    let zones_height = zones + 2;
+    let upper = kitchens.saturating_add(3).max(zones_height + 14).max(body.height * 3 / 5).min(body.height - 8);
+    let [upper, events] = cut_rows(body, upper);
+    let [table, right] = cut_columns(upper, upper.width - side);
+    let [zones_area, rest] = cut_rows(right, zones_height);
+    let moves_height = (rest.height / 3).max(5);
+    let [chart, moves] = cut_rows(rest, rest.height.saturating_sub(moves_height));
+    Fleet { framed: true, table, zones: Some(zones_area), chart: Some(chart), moves: Some(moves), events: Some(events) }
+}
+
+/// The panels of Flow.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Flow {
+    /// Whether they have boxes.
+    pub framed: bool,
+    /// The pipeline.
+    pub pipeline: Rect,
+    /// Pairs of kitchens.
+    pub moves: Option<Rect>,
+    /// Single moves.
+    pub migrations: Option<Rect>,
+    /// The last minutes.
+    pub timeline: Option<Rect>,
+}
+
+/// Flow.
+#[must_use]
+pub fn flow(body: Rect) -> Flow {
+    let framed = is_framed(body);
+    let (pipeline, timeline) = match (framed, body.height) {
+        (true, _) => (10, 8),
+        (false, 19..) => (7, 7),
+        (false, 12..19) => (7, 0),
+        (false, ..12) => (body.height, 0),
+    };
+    let [pipeline, rest] = cut_rows(body, pipeline);
+    let [middle, timeline_area] = cut_rows(rest, rest.height.saturating_sub(timeline));
+    let [moves, migrations] = if framed { cut_columns(middle, body.width / 2) } else { halves(middle) };
+    let some = |area: Rect| (area.height > 1).then_some(area);
+    Flow { framed, pipeline, moves: some(moves), migrations: some(migrations), timeline: some(timeline_area) }
+}
+
+/// Two halves with a column between them for a divider.
+fn halves(area: Rect) -> [Rect; 2] {
+    let [left, right] = cut_columns(area, area.width / 2);
+    [Rect { width: left.width.saturating_sub(1), ..left }, right]
+}
+
+/// The upper `height` rows, and the rest.
+#[must_use]
+pub fn cut_rows(area: Rect, height: u16) -> [Rect; 2] {
+    let height = height.min(area.height);
+    [Rect { height, ..area }, Rect { y: area.y + height, height: area.height - height, ..area }]
+}
+
+/// The left `width` columns, and the rest.
+#[must_use]
+pub fn cut_columns(area: Rect, width: u16) -> [Rect; 2] {
+    let width = width.min(area.width);
+    [Rect { width, ..area }, Rect { x: area.x + width, width: area.width - width, ..area }]
+}

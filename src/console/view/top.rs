@@ -1,0 +1,214 @@
+//! The two upper rows: what must be true at a glance.
+//!
+//! ```text
+//!  chef ● live Larder  3/4 alive 1 hot 1 DEAD   12.4/s ▂▃▅▆▇▇▆▇  p99 4.1 s  drop 0
+//!  1 Fleet  2 Flow            ✓ 1 204 = 1 180+2+0+22 · lost 0 · twice 0 · stale 3
+//! ```
+//! What does not fit is left out from the least important on; the link and the proof stay.
+
+use protocol::api::Proof;
+use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
+
+use super::pen::{Pen, level};
+use super::text::{age, ms, nice_ceil, rate, setpoint, thousands};
+use crate::console::app::{App, Link, Screen};
+use crate::console::symbols::SPARK;
+use crate::console::theme::Role;
+
+type Piece = (String, Role);
+
+/// Draws both rows.
+pub fn render(pen: &mut Pen<'_>, app: &App, area: Rect) {
+    facts(pen, app, area);
+    tabs(pen, app, Rect { y: area.y + 1, height: 1, ..area });
+}
+
+fn facts(pen: &mut Pen<'_>, app: &App, area: Rect) {
+    let wide = area.width >= 110;
+    let separator = if wide { " │ " } else { "  " };
+    // In the sequence of the row, each with its rank: what does not fit beside what ranks before it is left out.
+    let parts = [
+        (0, link(app)),
+        (1, kitchens(app, wide)),
+        (2, flow(app, wide)),
+        (7, spark(app, wide)),
+        (4, latency(app)),
+        (5, dropped(app)),
+        (3, rush(app)),
+        (6, reign(app)),
+    ];
+    let mut shown = [false; 8];
+    let mut left = usize::from(area.width) + separator.width();
+    for wanted in 0..8 {
+        for (rank, pieces) in parts.iter().filter(|(rank, pieces)| *rank == wanted && !pieces.is_empty()) {
+            let columns: usize = pieces.iter().map(|piece| piece.0.width()).sum::<usize>()
+                + if *rank == 7 { 1 } else { separator.width() };
+            shown[*rank] = columns <= left || *rank == 0;
+            left = left.saturating_sub(if shown[*rank] { columns } else { 0 });
+        }
+    }
+    let parts: Vec<_> = parts.into_iter().filter(|(rank, _)| shown[*rank]).collect();
+    let mut x = area.x;
+    for (at, (rank, pieces)) in parts.iter().enumerate() {
+        if at > 0 {
+            let gap = if *rank == 7 { " " } else { separator };
+            x = pen.put(x, area.y, area.right().saturating_sub(x), gap, Role::Rule);
+        }
+        for (text, role) in pieces {
+            x = pen.put(x, area.y, area.right().saturating_sub(x), text, *role);
+        }
+    }
+}
+
+/// The last seconds of the five minutes, a column each five seconds.
+fn spark(app: &App, wide: bool) -> Vec<Piece> {
+    if app.city().kpi().is_none() {
+        return Vec::new();
+    }
+    let samples = app.city().series.rate(60).split_off(if wide { 48 } else { 52 });
+    let top = nice_ceil(samples.iter().flatten().copied().fold(0.0, f64::max));
+    let line: String = samples.iter().map(|sample| SPARK[sample.map_or(0, |value| level(value, top, 8))]).collect();
+    vec![(line, Role::Spark)]
+}
+
+fn link(app: &App) -> Vec<Piece> {
+    let mut pieces = vec![(" chef ".to_owned(), Role::Strong)];
+    let old = app.age().map_or_else(|| "no picture yet".to_owned(), |old| format!("{} old", age(old)));
+    match &app.link {
+        Link::Live if app.is_stale() => pieces.push((format!("◌ STALE {old}"), Role::Lost)),
+        Link::Live => {
+            pieces.push(("● live".to_owned(), Role::Live));
+            if let Some(old) = app.age_shown() {
+                pieces.push((format!(" {} old", age(old)), Role::Warn));
+            }
+        }
+        Link::Connecting { url } => {
+            let to = if url.is_empty() { String::new() } else { format!(" to {}", url.fit(30)) };
+            pieces.push((format!("◌ connecting{to}"), Role::Warn));
+            if app.age().is_some() {
+                pieces.push((format!(", {}{old}", stale(app)), Role::Lost));
+            }
+        }
+        Link::Lost { why, .. } => {
+            let retry = app.retry_in().map_or(0, |left| left.as_secs());
+            pieces.push((
+                format!(
+                    "✕ LOST {}{old}, {}",
+                    stale(app),
+                    if retry == 0 { "retry now".to_owned() } else { format!("retry {retry} s") }
+                ),
+                Role::Lost,
+            ));
+            if !app.city().known {
+                pieces.push((format!(": {}", why.fit(60)), Role::Dim));
+            }
+        }
+    }
+    if app.city().known {
+        pieces.push((format!(" {}", app.city().name.fit(16)), Role::Text));
+    }
+    if let Some(banner) = &app.setup.banner {
+        pieces.push((format!(" {banner}"), Role::Accent));
+    }
+    if app.setup.read_only {
+        pieces.push((" read-only".to_owned(), Role::Dim));
+    }
+    pieces
+}
+
+fn stale(app: &App) -> &'static str {
+    if app.is_stale() { "STALE " } else { "" }
+}
+
+fn kitchens(app: &App, wide: bool) -> Vec<Piece> {
+    let city = app.city();
+    if !city.known {
+        return Vec::new();
+    }
+    let mut pieces = vec![(
+        format!("{}/{} alive", thousands(city.health.alive.into()), thousands(city.kitchens.len() as u64)),
+        Role::Text,
+    )];
+    let suspected = if wide { "suspected" } else { "susp." };
+    for (count, word, role) in [
+        (city.hot, "hot", Role::Hot),
+        (city.health.suspected, suspected, Role::Warn),
+        (city.health.dead, "DEAD", Role::Bad),
+    ] {
+        if count > 0 {
+            pieces.push((format!(" {} {word}", thousands(u64::from(count))), role));
+        }
+    }
+    pieces
+}
+
+fn flow(app: &App, wide: bool) -> Vec<Piece> {
+    let unit = if wide { " orders/s" } else { "/s" };
+    app.city().kpi().map_or_else(Vec::new, |kpi| vec![(format!("{:>5}{unit}", rate(kpi.accepted_per_s)), Role::Text)])
+}
+
+fn latency(app: &App) -> Vec<Piece> {
+    let Some(kpi) = app.city().kpi() else { return Vec::new() };
+    let p99 = kpi.p99_ms.map_or_else(|| "—".to_owned(), ms);
+    vec![(format!("p99 {p99:>5}"), Role::Text)]
+}
+
+fn dropped(app: &App) -> Vec<Piece> {
+    let city = app.city();
+    if !city.known {
+        return Vec::new();
+    }
+    let role = if city.events.dropped > 0 { Role::Warn } else { Role::Text };
+    vec![(format!("drop {}", thousands(city.events.dropped)), role)]
+}
+
+fn rush(app: &App) -> Vec<Piece> {
+    let Some(rush) = app.city().rush() else { return Vec::new() };
+    vec![(format!("rush {}/s {} s", setpoint(rush.rate), rush.left_ms / 1_000), Role::Warn)]
+}
+
+fn reign(app: &App) -> Vec<Piece> {
+    let city = app.city();
+    if !city.known {
+        return Vec::new();
+    }
+    vec![(format!("leader {} epoch {}", city.leader.fit(12), city.epoch), Role::Dim)]
+}
+
+fn tabs(pen: &mut Pen<'_>, app: &App, area: Rect) {
+    let mut x = area.x + 1;
+    for (screen, label) in [(Screen::Fleet, "1 Fleet"), (Screen::Flow, "2 Flow")] {
+        let role = if app.screen == screen { Role::Tab } else { Role::Dim };
+        x = pen.put(x, area.y, area.right().saturating_sub(x), label, role) + 2;
+    }
+    if let Some(behind) = app.behind() {
+        let text = format!("FROZEN, {} behind", thousands(behind));
+        x = pen.put(x, area.y, area.right().saturating_sub(x), &text, Role::Warn) + 2;
+    }
+    let room = usize::from(area.right().saturating_sub(x + 1));
+    if let Some(proof) = &app.city().proof {
+        let role = if proof.holds() { Role::Ok } else { Role::Bad };
+        let text = proofs(proof).into_iter().find(|text| text.width() <= room);
+        pen.put_right(area.right() - 1, area.y, area.width, &text.unwrap_or_default(), role);
+    }
+}
+
+/// The proof, the longest form first.
+fn proofs(proof: &Proof) -> [String; 5] {
+    let mark = if proof.holds() { "✓" } else { "✕ BROKEN" };
+    let (accepted, completed) = (thousands(proof.accepted), thousands(proof.completed));
+    let (cancelled, dead, open) = (thousands(proof.cancelled), thousands(proof.dead_lettered), thousands(proof.open));
+    let verdict = format!("lost {} · twice {} · stale {}", proof.lost, proof.twice, thousands(proof.stale_refused));
+    [
+        format!(
+            "{mark} accepted {accepted} = completed {completed} + cancelled {cancelled} + dead-lettered {dead} + open {open} · {verdict}"
+        ),
+        format!(
+            "{mark} accepted {accepted} = completed {completed} + cancelled {cancelled} + dead {dead} + open {open} · {verdict}"
+        ),
+        format!("{mark} accepted {accepted} = {completed}+{cancelled}+{dead} + open {open} · {verdict}"),
+        format!("{mark} {accepted} = {completed}+{cancelled}+{dead}+{open} · {verdict}"),
+        format!("{mark} lost {} twice {}", proof.lost, proof.twice),
+    ]
+}
