@@ -21,7 +21,8 @@ pub(crate) fn event(state: &State, recorded: &Recorded) -> Option<FeedEvent> {
         Event::EpochStarted { epoch } => (Tone::Good, format!("epoch {epoch}"), "a leader begins its reign".into()),
         Event::CityChanged { city } => (Tone::Info, clean(&city.name, 40), "the city was brought up to date".into()),
         Event::PolicyChanged { policy, by: operator } => {
-            (Tone::Info, policy.algorithm.word().into(), format!("policy changed {}", by(operator)))
+            let text = if operator.name.is_empty() { "in force".into() } else { format!("in force {}", by(operator)) };
+            (Tone::Info, policy.algorithm.word().into(), text)
         }
         Event::KitchenRegistered(registered) => {
             let zone = state.zone(registered.zone).map_or("", |zone| zone.name.as_str());

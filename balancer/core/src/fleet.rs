@@ -95,6 +95,7 @@ impl Core {
         link.heard = Some(now.mono);
         link.pid = hello.pid;
         link.suspected = false;
+        link.closing = false;
         link.empty = false;
         if !same_process {
             link.seq = 0;
@@ -233,6 +234,7 @@ impl Core {
             _ if !kitchen.alive => Some(Unfit::Dead),
             Schedulable::Cordoned | Schedulable::Retired => Some(Unfit::Cordoned),
             Schedulable::Draining => Some(Unfit::Draining),
+            Schedulable::Open if link.closing => Some(Unfit::Draining),
             Schedulable::Open if link.suspected || link.connection.is_none() => Some(Unfit::Suspected),
             Schedulable::Open => None,
         };

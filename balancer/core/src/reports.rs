@@ -5,7 +5,7 @@
 //! - a result that comes again under the token that was committed is settled again and changes nothing;
 //! - any other late result is refused, counted once, and settled so that the agent forgets it.
 
-use protocol::link::{AgentMessage, BalancerMessage, LeaseName};
+use protocol::link::{AgentMessage, BalancerMessage, DeclineReason, LeaseName};
 use protocol::{OrderId, OrderState};
 
 use crate::dispatcher::{Core, Guard};
@@ -40,11 +40,7 @@ impl Core {
             AgentMessage::Failed { lease, stage, output } => self.failed(now, number, lease, stage, &output),
             AgentMessage::Released { lease } => self.released(now, number, lease),
             AgentMessage::ReleaseRefused { lease, why } => self.release_refused(now, number, lease, why),
-            AgentMessage::Declined { lease, .. } => {
-                if let Standing::Current(_) = self.standing(number, lease) {
-                    self.lose(now, lease.order, LossCause::Declined);
-                }
-            }
+            AgentMessage::Declined { lease, why } => self.declined(now, number, lease, why),
             AgentMessage::Goodbye => self.goodbye(now, number),
         }
     }
@@ -125,6 +121,17 @@ impl Core {
             Standing::Stale => self.refuse_stale(now, number, lease),
         };
         self.tell(number, BalancerMessage::Settled { lease, stale });
+    }
+
+    /// The order waits again, and the kitchen gets nothing new for a while: until its next heartbeat, or if it closes
+    /// until its next hello. Otherwise the same order would go to and fro as fast as the wire carries it.
+    fn declined(&mut self, now: Now, number: KitchenNo, lease: LeaseName, why: DeclineReason) {
+        let Standing::Current(_) = self.standing(number, lease) else { return };
+        let link = self.soft.link_mut(number);
+        link.suspected = true;
+        link.closing |= why == DeclineReason::Closing;
+        self.refresh(number);
+        self.lose(now, lease.order, LossCause::Declined);
     }
 
     /// Counts a late result, once however often it is repeated; an order that only the ledger knows is not counted.

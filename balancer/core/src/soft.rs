@@ -31,6 +31,8 @@ pub(crate) struct Link {
     pub(crate) pid: u32,
     /// Shown as suspected.
     pub(crate) suspected: bool,
+    /// The agent has said that it ends; nothing new until it says hello again.
+    pub(crate) closing: bool,
     /// Its last heartbeat named nothing.
     pub(crate) empty: bool,
     /// Above the overload threshold, and not yet calm.

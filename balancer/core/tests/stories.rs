@@ -7,7 +7,7 @@ use std::time::Duration;
 use balancer_core::input::ConnectionId;
 use balancer_core::{Effect, Guard, Input, Refused, Reply};
 use protocol::api::{Algorithm, PolicyView, Proof};
-use protocol::link::{AgentMessage, BalancerMessage, KeepReason, Refusal};
+use protocol::link::{AgentMessage, BalancerMessage, DeclineReason, KeepReason, Refusal};
 use protocol::{OrderId, OrderState, Priority};
 use town::{Town, by};
 
@@ -171,6 +171,33 @@ fn the_same_process_keeps_its_orders_over_a_reconnect() {
     town.beat();
     town.says("k1", AgentMessage::Completed { lease, cooked_ms: 5 });
     assert_eq!(town.news(), "completed o1 by 1");
+}
+
+#[test]
+fn a_closing_kitchen_is_given_nothing_more_and_its_orders_do_not_bounce() {
+    let mut town = Town::new();
+    town.open("k1", 4, 2, &["soup"]);
+    town.soup();
+    let lease = town.lease("k1", 1);
+    town.news();
+    town.says("k1", AgentMessage::Declined { lease, why: DeclineReason::Closing });
+    assert_eq!(town.news(), "lost o1: declined");
+    town.advance(600);
+    assert_eq!(town.news(), "", "also after its next heartbeats");
+    town.open("k2", 4, 2, &[]);
+    assert_eq!(town.news(), "opened k2\nleased o1 to k2 by 2 (recover)");
+}
+
+#[test]
+fn a_kitchen_that_declines_for_want_of_room_is_asked_again_after_its_next_heartbeat() {
+    let mut town = Town::new();
+    town.open("k1", 4, 2, &["soup"]);
+    town.soup();
+    let lease = town.lease("k1", 1);
+    town.says("k1", AgentMessage::Declined { lease, why: DeclineReason::Full });
+    assert_eq!(state(&town, 1), OrderState::Queued);
+    town.advance(300);
+    assert_eq!(state(&town, 1), OrderState::Leased);
 }
 
 #[test]
