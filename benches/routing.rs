@@ -30,7 +30,7 @@ fn main() {
     for count in [10, 1_000, 10_000, 100_000] {
         let mut fleet = fleet(count);
         let orders = orders();
-        let per_batch = (2_000_000 / count).clamp(4, 2_000);
+        let per_batch = (200_000 / count).clamp(1, 2_000);
         let scan = median(per_batch, |turn| {
             let (items, zone) = &orders[turn % orders.len()];
             fleet.best_by_scan(items, *zone, |_| true)
@@ -40,7 +40,11 @@ fn main() {
             fleet.best_by_index(items, *zone)
         });
         for (items, zone) in &orders {
-            assert_eq!(fleet.best_by_scan(items, *zone, |_| true), fleet.best_by_index(items, *zone), "index and scan agree");
+            assert_eq!(
+                fleet.best_by_scan(items, *zone, |_| true),
+                fleet.best_by_index(items, *zone),
+                "index and scan agree"
+            );
         }
         let whole = median(2_000, |turn| {
             let (items, zone) = &orders[turn % orders.len()];
@@ -78,7 +82,8 @@ fn fleet(count: usize) -> Routing {
 
 fn orders() -> Vec<(Vec<Item>, ZoneNo)> {
     let mut random = Random::new(11);
-    let item = |random: &mut Random| Item { dish: DishNo(random.below(12) as u16), quantity: 1 + random.below(2) as u16 };
+    let item =
+        |random: &mut Random| Item { dish: DishNo(random.below(12) as u16), quantity: 1 + random.below(2) as u16 };
     let order = |random: &mut Random| {
         let dishes = 1 + usize::from(random.below(5) == 0);
         ((0..dishes).map(|_| item(random)).collect(), ZoneNo(random.below(usize::from(ZONES)) as u16))

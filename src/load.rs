@@ -36,6 +36,8 @@ pub use settle::{Outcome, settle};
 use tally::Tally;
 pub use tally::{Percentiles, Report};
 
+/// The largest `--batch`.
+const BATCH: i64 = BATCH_MAX as i64;
 /// How long an order is tried: longer than any restart.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Requests under way at once in the open model; beyond it orders leave late, and their latency says so.
@@ -51,7 +53,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub users: u32,
     /// Orders a request
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=BATCH_MAX as i64))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=BATCH))]
     pub batch: u32,
     /// Orders a second, whoever answers (open model); --users has no meaning then
     #[arg(long, value_name = "R", value_parser = positive)]
@@ -106,17 +108,22 @@ impl LoadArgs {
         if !aborted && !self.no_wait {
             report.ended = Some(tokio::select! {
                 outcome = load.settle(self.timeout) => outcome?,
-                _ = tokio::signal::ctrl_c() => return Err(Failure { code: ABORTED, ..Failure::failed("broken off while orders cooked") }),
+                _ = tokio::signal::ctrl_c() => return Err(broken_off()),
             });
+            report.proof_holds = Some(load.client.proof().await?.holds());
         }
         load.bar.finish_and_clear();
         output::show(self.print.format, &report, Report::table)?;
         match (aborted, report.is_clean()) {
-            (true, _) => Err(Failure { code: ABORTED, ..Failure::failed("broken off") }),
+            (true, _) => Err(broken_off()),
             (false, false) => Err(Failure::silent(FAILED)),
             (false, true) => Ok(()),
         }
     }
+}
+
+fn broken_off() -> Failure {
+    Failure { code: ABORTED, ..Failure::failed("broken off") }
 }
 
 /// A load that runs.

@@ -47,7 +47,10 @@ async fn ten_agents_killed_under_load_lose_and_repeat_nothing() {
         let pid = city.pid(&id).expect("in city.json");
         kills.entry(id.clone()).or_default().push(WallTime::now());
         RunningCity::signal(pid, Signal::KILL);
-        city.until(&format!("{id} is back"), Duration::from_secs(20), async |city| city.pid(&id).is_some_and(|now| now != pid)).await;
+        city.until(&format!("{id} is back"), Duration::from_secs(20), async |city| {
+            city.pid(&id).is_some_and(|now| now != pid)
+        })
+        .await;
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     let output = load.wait_with_output().expect("load ends");
@@ -81,7 +84,11 @@ async fn the_balancer_killed_in_mid_load_keeps_every_acknowledged_order() {
     let output = load.wait_with_output().expect("load ends");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let proof = city.until_all_ended(5_001, Duration::from_secs(60)).await;
-    assert_eq!((proof.accepted, proof.completed, proof.lost, proof.twice), (5_001, 5_001, 0, 0), "retries made no second order");
+    assert_eq!(
+        (proof.accepted, proof.completed, proof.lost, proof.twice),
+        (5_001, 5_001, 0, 0),
+        "retries made no second order"
+    );
     let dir = city.stop();
     assert!(verify(&dir).status.success());
     remove(&dir);
@@ -103,7 +110,8 @@ async fn a_stopped_agents_late_results_are_refused_and_counted() {
     tokio::time::sleep(Duration::from_secs(5)).await;
     RunningCity::signal(pid, Signal::CONT);
     let proof = city.until_all_ended(30, Duration::from_secs(30)).await;
-    city.until("late results were refused", Duration::from_secs(5), async |city| city.proof().await.stale_refused > 0).await;
+    city.until("late results were refused", Duration::from_secs(5), async |city| city.proof().await.stale_refused > 0)
+        .await;
     println!("stopped for 5 s: {:?}", city.proof().await);
     assert_eq!((proof.completed, proof.lost, proof.twice), (30, 0, 0));
 }
@@ -117,7 +125,11 @@ async fn nothing_is_left_behind_even_when_chef_up_itself_is_killed() {
     RunningCity::signal(up, Signal::KILL);
     let began = Instant::now();
     while pids.iter().any(|pid| runs(*pid)) {
-        assert!(began.elapsed() < Duration::from_secs(10), "still there: {:?}", pids.iter().filter(|pid| runs(**pid)).collect::<Vec<_>>());
+        assert!(
+            began.elapsed() < Duration::from_secs(10),
+            "still there: {:?}",
+            pids.iter().filter(|pid| runs(**pid)).collect::<Vec<_>>()
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
 }

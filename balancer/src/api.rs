@@ -142,12 +142,13 @@ async fn route(hub: &Arc<Hub>, request: Request<Incoming>) -> (&'static str, Ans
 }
 
 fn is_known(segments: &[&str]) -> bool {
-    match segments {
-        ["orders" | "kitchens" | "policy" | "migrations" | "rush" | "proof" | "status" | "feed" | "link"] => true,
-        ["orders" | "kitchens", _] => true,
-        ["orders", _, "history" | "explain" | "migrate"] | ["kitchens", _, "cordon" | "uncordon" | "drain"] => true,
-        _ => false,
-    }
+    matches!(
+        segments,
+        ["orders" | "kitchens" | "policy" | "migrations" | "rush" | "proof" | "status" | "feed" | "link"]
+            | ["orders" | "kitchens", _]
+            | ["orders", _, "history" | "explain" | "migrate"]
+            | ["kitchens", _, "cordon" | "uncordon" | "drain"]
+    )
 }
 
 async fn at_root(hub: &Arc<Hub>, request: &Request<Incoming>, path: &str) -> (&'static str, Answer) {

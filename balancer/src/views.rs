@@ -107,6 +107,9 @@ pub fn kitchen(inner: &Inner, now: Duration, number: KitchenNo) -> KitchenView {
     }
 }
 
+/// One of the four factors of a candidate.
+type Factor = fn(&CandidateView) -> f64;
+
 /// A decision, with what each single factor would have chosen.
 #[must_use]
 pub fn explain(state: &State, decision: &Decision) -> ExplainView {
@@ -123,7 +126,7 @@ pub fn explain(state: &State, decision: &Decision) -> ExplainView {
             distance: part(one.distance),
         })
         .collect();
-    let factors: [(&str, fn(&CandidateView) -> f64); 4] = [
+    let factors: [(&str, Factor); 4] = [
         ("load only", |one| one.load),
         ("specialty only", |one| one.specialty),
         ("time only", |one| one.time),

@@ -55,8 +55,20 @@ fn config(number: usize, url: &str) -> kitchen_agent::Config {
     use clap::Parser;
     let id = format!("kitchen_{number}");
     let args = [
-        "kitchen", "--kitchen-id", &id, "--load-balancer-url", url, "--kitchen-capacity", "20000", "--kitchen-stations", "20000",
-        "--kitchen-specialties", "pizza", "--die-with-parent", "--log-level", "error",
+        "kitchen",
+        "--kitchen-id",
+        &id,
+        "--load-balancer-url",
+        url,
+        "--kitchen-capacity",
+        "20000",
+        "--kitchen-stations",
+        "20000",
+        "--kitchen-specialties",
+        "pizza",
+        "--die-with-parent",
+        "--log-level",
+        "error",
     ];
     kitchen_agent::Args::try_parse_from(args).expect("own flags").resolve().expect("own settings")
 }
@@ -79,7 +91,8 @@ impl City {
         let mut line = String::new();
         BufReader::new(balancer.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
         let url = line.trim().strip_prefix("ready ").expect("`ready URL`").to_owned();
-        let agents = Command::new(std::env::current_exe().expect("own path")).args(["--agents", &url]).spawn().expect("agents");
+        let agents =
+            Command::new(std::env::current_exe().expect("own path")).args(["--agents", &url]).spawn().expect("agents");
         let address = url.trim_start_matches("http://").to_owned();
         let city = Self { balancer, agents, dir, address };
         let began = Instant::now();

@@ -20,7 +20,9 @@ pub struct Load {
 /// 256 bytes of order, as the other queues were measured with.
 fn order() -> String {
     let customer = "c".repeat(64);
-    format!(r#"{{"items":[{{"dish":"pizza","quantity":2}}],"zone":"Downtown","priority":"normal","customer":"{customer}"}}"#)
+    format!(
+        r#"{{"items":[{{"dish":"pizza","quantity":2}}],"zone":"Downtown","priority":"normal","customer":"{customer}"}}"#
+    )
 }
 
 fn request(batch: usize) -> Vec<u8> {
@@ -28,8 +30,11 @@ fn request(batch: usize) -> Vec<u8> {
         1 => ("/api/v1/orders", order()),
         many => ("/api/v1/orders/batch", format!(r#"{{"orders":[{}]}}"#, vec![order(); many].join(","))),
     };
-    format!("POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len())
-        .into_bytes()
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
 }
 
 struct Connection {
@@ -72,7 +77,10 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
 
 fn length(head: &[u8]) -> usize {
     let at = find(head, b"content-length: ").expect("a length") + 16;
-    head[at..].iter().take_while(|byte| byte.is_ascii_digit()).fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0'))
+    head[at..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0'))
 }
 
 /// As fast as it goes: each connection sends when its last answer has come.

@@ -124,14 +124,28 @@ fn skip(bytes: &[u8], replies: usize) -> Option<usize> {
 /// The ids in a reply to XREADGROUP: bulk strings of the form `digits-digits`.
 fn ids(reply: &[u8]) -> Vec<&[u8]> {
     let lines = reply.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let is_id = |line: &&[u8]| line.contains(&b'-') && line.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-') && line[0] != b'-';
+    let is_id = |line: &&[u8]| {
+        line.contains(&b'-') && line.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-') && line[0] != b'-'
+    };
     lines.filter(|line| !line.is_empty()).filter(is_id).collect()
 }
 
 async fn worker(address: String, number: usize) {
     let mut connection = Connection::open(&address).await;
     let name = format!("w{number}");
-    let read = command(&[b"XREADGROUP", b"GROUP", b"g", name.as_bytes(), b"COUNT", b"128", b"BLOCK", b"50", b"STREAMS", b"orders", b">"]);
+    let read = command(&[
+        b"XREADGROUP",
+        b"GROUP",
+        b"g",
+        name.as_bytes(),
+        b"COUNT",
+        b"128",
+        b"BLOCK",
+        b"50",
+        b"STREAMS",
+        b"orders",
+        b">",
+    ]);
     loop {
         let reply = connection.ask(&read, 1).await;
         let ids = ids(&reply);
@@ -151,7 +165,13 @@ async fn length(control: &mut Connection) -> i64 {
     std::str::from_utf8(&reply[1..]).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
 
-async fn load(address: &str, connections: usize, batch: usize, span: Duration, rate: Option<f64>) -> (u64, Duration, Histogram<u64>) {
+async fn load(
+    address: &str,
+    connections: usize,
+    batch: usize,
+    span: Duration,
+    rate: Option<f64>,
+) -> (u64, Duration, Histogram<u64>) {
     let payload = [b'o'; 256];
     let request = command(&[b"XADD", b"orders", b"*", b"o", &payload]).repeat(batch);
     let began = Instant::now();

@@ -46,7 +46,9 @@ pub fn print(rows: &[Row]) {
     println!("\nall rounds");
     rows.iter().for_each(|row| println!("  {row}"));
     for what in ["single", "batch of 100"] {
-        let best = |who: &str| rows.iter().filter(|row| row.who == who && row.what == what).map(|row| row.rate).fold(0.0, f64::max);
+        let best = |who: &str| {
+            rows.iter().filter(|row| row.who == who && row.what == what).map(|row| row.rate).fold(0.0, f64::max)
+        };
         let (chef, redis) = (best("chef"), best("redis always"));
         if redis > 0.0 {
             println!("{what}: chef {chef:.0}, redis always {redis:.0} orders/s, ratio {:.2}", chef / redis);

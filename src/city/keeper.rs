@@ -64,6 +64,14 @@ pub(super) enum Change {
     Stopped { id: String },
 }
 
+impl Change {
+    pub(super) fn id(&self) -> &String {
+        match self {
+            Self::Started { id, .. } | Self::Ready { id, .. } | Self::Ended { id, .. } | Self::Stopped { id } => id,
+        }
+    }
+}
+
 /// What is wanted of it.
 #[derive(Debug)]
 pub(super) enum Command {

@@ -37,8 +37,7 @@ impl Picture {
     }
 
     fn apply(&mut self, change: &Change) {
-        let (Change::Started { id, .. } | Change::Ready { id, .. } | Change::Ended { id, .. } | Change::Stopped { id }) =
-            change;
+        let id = change.id();
         let member = self.members.entry((id.len(), id.clone())).or_default();
         match change {
             Change::Started { pid, .. } => member.pid = Some(*pid),

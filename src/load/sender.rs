@@ -70,7 +70,10 @@ impl Sender {
         for (order, result) in orders.into_iter().zip(results) {
             match result {
                 BatchResult::Placed(receipt) => tally.accepted(receipt.id, meant.elapsed()),
-                BatchResult::Refused(problem) if matches!(problem.status, 429 | 503) => shed.push((order, problem)),
+                BatchResult::Refused(problem) if matches!(problem.status, 429 | 503) => {
+                    tally.shed += 1;
+                    shed.push((order, problem));
+                }
                 BatchResult::Refused(problem) => tally.failed(&problem.code),
             }
         }

@@ -35,8 +35,8 @@ pub struct Outcome {
     pub cancelled: u64,
     /// Set aside.
     pub dead_lettered: u64,
-    /// The balancer does not know them any more.
-    pub unknown: u64,
+    /// Ended so long ago that the balancer has forgotten them (it keeps the newest 100,000 that ended).
+    pub forgotten: u64,
     /// Still open when the wait was over.
     pub open: u64,
     /// From the first request until the last had ended.
@@ -48,17 +48,17 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Whether every order ended, and none badly.
+    /// Whether every order ended, and none badly. That none was lost is for the proof to say.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.dead_lettered == 0 && self.unknown == 0 && self.open == 0
+        self.dead_lettered == 0 && self.open == 0
     }
 
     pub(super) fn words(&self) -> String {
         let mut words =
             format!("{} completed, {} cancelled, {} dead-lettered", self.completed, self.cancelled, self.dead_lettered);
-        if self.unknown > 0 {
-            words.push_str(&format!(", {} unknown", self.unknown));
+        if self.forgotten > 0 {
+            words.push_str(&format!(", {} ended and forgotten", self.forgotten));
         }
         if self.open > 0 {
             words.push_str(&format!(", {} still open", self.open));
@@ -93,7 +93,7 @@ pub async fn settle(
             match answer {
                 Ok(view) if view.state.is_open() => open.push(id),
                 Ok(view) => outcome.count(&view, &mut times),
-                Err(ClientError::Refused(problem)) if problem.status == 404 => outcome.unknown += 1,
+                Err(ClientError::Refused(problem)) if problem.status == 404 => outcome.forgotten += 1,
                 Err(error) => return Err(error),
             }
         }
@@ -114,7 +114,7 @@ pub async fn settle(
 
 impl Outcome {
     fn ended(&self) -> u64 {
-        self.completed + self.cancelled + self.dead_lettered + self.unknown
+        self.completed + self.cancelled + self.dead_lettered + self.forgotten
     }
 
     fn count(&mut self, view: &OrderView, times: &mut Histogram<u64>) {

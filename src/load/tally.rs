@@ -20,11 +20,13 @@ pub(super) struct Tally {
     ack: Histogram<u64>,
     pub(super) accepted: Vec<OrderId>,
     errors: BTreeMap<String, u64>,
+    /// Orders inside an accepted batch that were asked to come again later.
+    pub(super) shed: u64,
 }
 
 impl Tally {
     pub(super) fn new() -> Self {
-        Self { ack: histogram(), accepted: Vec::new(), errors: BTreeMap::new() }
+        Self { ack: histogram(), accepted: Vec::new(), errors: BTreeMap::new(), shed: 0 }
     }
 
     pub(super) fn accepted(&mut self, id: OrderId, latency: Duration) {
@@ -44,13 +46,14 @@ impl Tally {
             accepted,
             failed: self.errors.values().sum(),
             errors: self.errors.clone(),
-            shed: client.shed(),
+            shed: client.shed() + self.shed,
             retries: client.retries(),
             reconnects: client.reconnects(),
             seconds: took.as_secs_f64(),
             throughput_per_s: accepted as f64 / took.as_secs_f64().max(1e-9),
             ack: Percentiles::of(&self.ack),
             ended: None,
+            proof_holds: None,
         }
     }
 }
@@ -103,7 +106,7 @@ pub struct Report {
     pub failed: u64,
     /// The same, by code.
     pub errors: BTreeMap<String, u64>,
-    /// Answers that asked to come again later.
+    /// Answers, for a request or for an order of a batch, that asked to come again later.
     pub shed: u64,
     /// Requests sent again.
     pub retries: u64,
@@ -119,13 +122,17 @@ pub struct Report {
     /// How the orders ended; absent if that was not waited for.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Outcome>,
+    /// Whether the system's proof held afterwards; absent if the ends were not waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proof_holds: Option<bool>,
 }
 
 impl Report {
-    /// Whether every order was accepted and, if it was waited for, ended well.
+    /// Whether every order was accepted and, if it was waited for, ended well with the promise kept.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.failed == 0 && self.accepted == self.orders && self.ended.as_ref().is_none_or(Outcome::is_clean)
+        let ended_well = self.ended.as_ref().is_none_or(Outcome::is_clean);
+        self.failed == 0 && self.accepted == self.orders && ended_well && self.proof_holds != Some(false)
     }
 
     pub(super) fn table(&self) -> String {
@@ -143,6 +150,7 @@ impl Report {
             text.push_str(&pairs(&[
                 ("ended      ", ended.words()),
                 ("order time ", words(ended.time)),
+                ("proof      ", if self.proof_holds == Some(false) { "BROKEN".into() } else { "holds".into() }),
                 ("all ended  ", format!("{:.2} s after the first request", ended.seconds)),
             ]));
         }

@@ -81,7 +81,11 @@ impl RunningCity {
     pub async fn until(&self, what: &str, limit: Duration, mut holds: impl AsyncFnMut(&Self) -> bool) {
         let began = Instant::now();
         while !holds(self).await {
-            assert!(began.elapsed() < limit, "not within {limit:?}: {what}; proof {:?}", self.try_get::<Proof>("/proof").await);
+            assert!(
+                began.elapsed() < limit,
+                "not within {limit:?}: {what}; proof {:?}",
+                self.try_get::<Proof>("/proof").await
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -111,7 +115,8 @@ impl RunningCity {
     pub fn pid(&self, id: &str) -> Option<Pid> {
         let city: Value = serde_json::from_slice(&std::fs::read(self.dir.join("city.json")).ok()?).ok()?;
         let all = [&city["balancers"], &city["kitchens"]];
-        let found = all.iter().flat_map(|list| list.as_array().into_iter().flatten()).find(|entry| entry["id"] == id)?;
+        let found =
+            all.iter().flat_map(|list| list.as_array().into_iter().flatten()).find(|entry| entry["id"] == id)?;
         Pid::from_raw(i32::try_from(found["pid"].as_i64()?).ok()?)
     }
 
@@ -119,7 +124,8 @@ impl RunningCity {
         let text = std::fs::read(self.dir.join("city.json")).unwrap_or_default();
         let city: Value = serde_json::from_slice(&text).unwrap_or_default();
         let all = [&city["balancers"], &city["kitchens"]];
-        let pids = all.iter().flat_map(|list| list.as_array().into_iter().flatten()).filter_map(|entry| entry["pid"].as_u64());
+        let pids =
+            all.iter().flat_map(|list| list.as_array().into_iter().flatten()).filter_map(|entry| entry["pid"].as_u64());
         pids.filter_map(|pid| u32::try_from(pid).ok()).collect()
     }
 

@@ -223,7 +223,7 @@ impl Core {
         for (order, counter, waits) in leases {
             self.soft.leases.give(now.mono, order, counter);
             if waits {
-                self.stealable(order, true);
+                self.stealable(order, now.mono);
             }
         }
     }
@@ -312,14 +312,14 @@ impl Core {
         match event {
             Event::Leased { order, kitchen, token, cause } => {
                 self.soft.leases.give(now.mono, *order, token.counter);
-                self.stealable(*order, true);
+                self.stealable(*order, now.mono);
                 self.load_changed(*kitchen);
                 if let Cause::Reassign { from, .. } = cause {
                     self.freed(*from);
                 }
             }
             Event::Started { order, .. } => {
-                self.stealable(*order, false);
+                self.not_stealable(*order);
                 if let Some(kitchen) = self.state.orders.get(*order).and_then(|order| order.kitchen) {
                     self.load_changed(kitchen);
                 }
@@ -353,7 +353,7 @@ impl Core {
 
     fn left_its_kitchen(&mut self, id: OrderId) {
         self.soft.leases.end(id);
-        self.stealable(id, false);
+        self.not_stealable(id);
         if let Some(kitchen) = self.state.orders.get(id).and_then(|order| order.kitchen) {
             self.freed(kitchen);
         }

@@ -97,9 +97,8 @@ impl Core {
         link.suspected = false;
         link.closing = false;
         link.empty = false;
-        if !same_process {
-            link.seq = 0;
-        }
+        // 0 is the hello of this connection: an older heartbeat would make every lease late on arrival.
+        link.seq = 0;
         self.soft.connections.insert(connection, number);
         self.refresh(number);
         let welcome = Welcome { epoch: self.state.epoch, timing: self.soft.timing, city: self.state.city.clone() };

@@ -11,9 +11,12 @@
 //!
 //! Orders that wait at the balancer go to free places directly; that is dispatch, not migration.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use protocol::api::MoveResult;
 use protocol::link::{BalancerMessage, KeepReason, LeaseName};
-use protocol::{KitchenId, OrderId, OrderState, WallTime};
+use protocol::{KitchenId, OrderId, OrderState};
 
 use crate::dispatcher::Core;
 use crate::effect::{Refused, Reply};
@@ -71,9 +74,10 @@ impl Core {
     ) {
         let Some(order) = self.state.order(id) else { return };
         let lease = LeaseName { order: id, token: order.token };
-        self.soft.moves.insert(id, Move { from, to, reason, since: now.mono, asked_at: now.wall, request });
+        let waits_since = self.not_stealable(id).unwrap_or(now.mono);
+        let one = Move { from, to, reason, since: now.mono, waits_since, asked_at: now.wall, request };
+        self.soft.moves.insert(id, one);
         self.soft.moves_asked.push(MoveAsked { order: id, from, to, reason, at: now.wall });
-        self.stealable(id, false);
         self.soft.link_mut(to).reserved += 1;
         self.load_changed(to);
         self.tell(from, BalancerMessage::Release(lease));
@@ -104,9 +108,9 @@ impl Core {
     }
 
     fn fail_move(&mut self, now: Now, id: OrderId, result: MoveResult) {
-        let Some(Move { from, to, reason, request, .. }) = self.take_move(id) else { return };
+        let Some(Move { from, to, reason, request, waits_since, .. }) = self.take_move(id) else { return };
         self.emit(now, Event::MoveFailed { order: id, from, to, reason, result });
-        self.stealable(id, true);
+        self.stealable(id, waits_since);
         if let Some(request) = request {
             let kitchen = self.state.kitchen(from).id.clone();
             let why = if result == MoveResult::TimedOut {
@@ -173,15 +177,17 @@ impl Core {
         over.into_iter().for_each(|id| self.fail_move(now, id, MoveResult::TimedOut));
     }
 
-    /// Says whether an idle station may take the order.
-    pub(crate) fn stealable(&mut self, id: OrderId, yes: bool) {
-        let Some(order) = self.state.order(id) else { return };
+    /// The order waits in a kitchen since `since`: an idle station may take it.
+    pub(crate) fn stealable(&mut self, id: OrderId, since: Duration) {
+        let Some(order) = self.state.order(id).filter(|order| order.state == OrderState::Leased) else { return };
         let Some(dish) = order.main_dish() else { return };
-        if yes && order.state == OrderState::Leased {
-            self.soft.stealable.entry(dish).or_default().insert(id);
-        } else if let Some(waiting) = self.soft.stealable.get_mut(&dish) {
-            waiting.remove(&id);
-        }
+        self.soft.stealable.entry(dish).or_default().insert(id, since);
+    }
+
+    /// It no longer waits, or is being moved; says since when it waited.
+    pub(crate) fn not_stealable(&mut self, id: OrderId) -> Option<Duration> {
+        let dish = self.state.order(id)?.main_dish()?;
+        self.soft.stealable.get_mut(&dish)?.remove(&id)
     }
 
     /// Stations that became free look for work elsewhere.
@@ -191,7 +197,7 @@ impl Core {
         }
         while let Some(number) = self.soft.freed.pop_first() {
             while self.idle_stations(number) > 0 {
-                let Some((id, from)) = self.find_for(now.wall, number) else { break };
+                let Some((id, from)) = self.find_for(now.mono, number) else { break };
                 self.ask(now, id, (from, number), MoveReason::IdleStation, None);
             }
         }
@@ -212,38 +218,31 @@ impl Core {
         kitchen.stations.saturating_sub(kitchen.held() + self.soft.link(number).reserved)
     }
 
-    fn find_for(&self, now: WallTime, number: KitchenNo) -> Option<(OrderId, KitchenNo)> {
+    fn find_for(&self, now: Duration, number: KitchenNo) -> Option<(OrderId, KitchenNo)> {
         let kitchen = self.state.kitchen(number);
         let own = kitchen.specialties.iter().filter_map(|dish| self.soft.stealable.get(dish));
-        let specialist = own.filter_map(|waiting| self.first_takeable(number, waiting.iter().copied())).min();
-        if let Some(id) = specialist {
-            return self.state.order(id)?.kitchen.map(|from| (id, from));
-        }
-        let patience = 2 * self.soft.routing.scale_ms();
-        let oldest = self
-            .soft
-            .stealable
-            .values()
-            .filter_map(|waiting| self.first_takeable(number, waiting.iter().copied()))
-            .min()?;
-        let order = self.state.order(oldest)?;
-        if now.ms_since(order.leased_at) < patience {
-            return None;
-        }
-        order.kitchen.map(|from| (oldest, from))
+        let specialist = own.filter_map(|waiting| self.first_takeable(number, waiting)).min();
+        let patience = Duration::from_millis(2 * self.soft.routing.scale_ms());
+        let found = specialist.or_else(|| {
+            let all = self.soft.stealable.values();
+            let oldest = all.filter_map(|waiting| self.first_takeable(number, waiting)).min();
+            oldest.filter(|(_, since)| now >= *since + patience)
+        });
+        let (id, _) = found?;
+        self.state.order(id)?.kitchen.map(|from| (id, from))
     }
 
     /// The first of these orders that waits behind busy stations elsewhere and may still be moved.
-    fn first_takeable(&self, number: KitchenNo, mut waiting: impl Iterator<Item = OrderId>) -> Option<OrderId> {
+    fn first_takeable(&self, number: KitchenNo, waiting: &BTreeMap<OrderId, Duration>) -> Option<(OrderId, Duration)> {
         let max_hops = self.state.policy.as_ref().map_or(3, |policy| policy.max_hops);
-        waiting.by_ref().take(limits::STEAL_LOOKS).find(|id| {
-            let Some(order) = self.state.order(*id) else { return false };
-            let Some(from) = order.kitchen else { return false };
-            from != number
-                && self.soft.link(from).crowded
-                && u32::from(order.moves) < max_hops
-                && self.may_ask(*id, from)
-        })
+        let looked_at = waiting.iter().take(limits::STEAL_LOOKS).map(|(id, since)| (*id, *since));
+        looked_at.filter(|(id, _)| self.takeable(*id, number, max_hops)).min()
+    }
+
+    fn takeable(&self, id: OrderId, number: KitchenNo, max_hops: u32) -> bool {
+        let Some(order) = self.state.order(id) else { return false };
+        let Some(from) = order.kitchen else { return false };
+        from != number && self.soft.link(from).crowded && u32::from(order.moves) < max_hops && self.may_ask(id, from)
     }
 
     /// One look at the thresholds.
@@ -273,8 +272,9 @@ impl Core {
                 return self.soft.skip(now, from, "the limit of this cycle is reached");
             }
             let Some(order) = self.state.order(*id) else { continue };
-            let stayed = now.wall.ms_since(order.leased_at);
-            if stayed < policy.min_stay_ms {
+            let line = order.main_dish().and_then(|dish| self.soft.stealable.get(&dish));
+            let since = line.and_then(|line| line.get(id)).copied().unwrap_or(now.mono);
+            if now.mono < since + Duration::from_millis(policy.min_stay_ms) {
                 self.soft.skip(now, from, "its newest orders have only just come");
             } else if u32::from(order.moves) >= policy.max_hops {
                 self.soft.skip(now, from, "an order has been moved as often as it may");

@@ -52,6 +52,8 @@ pub(crate) struct Move {
     pub(crate) to: KitchenNo,
     pub(crate) reason: MoveReason,
     pub(crate) since: Duration,
+    /// Since when the order waits in the source.
+    pub(crate) waits_since: Duration,
     pub(crate) asked_at: WallTime,
     pub(crate) request: Option<RequestId>,
 }
@@ -152,8 +154,8 @@ pub(crate) struct Soft {
     pub(crate) connections: BTreeMap<ConnectionId, KitchenNo>,
     pub(crate) leases: LeaseClock,
     pub(crate) moves: BTreeMap<OrderId, Move>,
-    /// Not started, not being moved, by main dish: what an idle station may take.
-    pub(crate) stealable: BTreeMap<DishNo, BTreeSet<OrderId>>,
+    /// Not started, not being moved, by main dish, with the time of the lease: what an idle station may take.
+    pub(crate) stealable: BTreeMap<DishNo, BTreeMap<OrderId, Duration>>,
     /// How many kitchens are crowded.
     pub(crate) crowded: usize,
     /// Kitchens in which a place or a station has just become free.

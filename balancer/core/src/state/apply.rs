@@ -30,7 +30,8 @@ impl State {
                 kitchen.alive = false;
                 kitchen.since = at;
                 kitchen.lost = Some(*cause);
-                if *cause == crate::event::LossCause::AgentLeft {
+                // What an operator has set stays until an operator changes it.
+                if *cause == crate::event::LossCause::AgentLeft && kitchen.schedulable == Schedulable::Open {
                     kitchen.schedulable = Schedulable::Retired;
                 }
             }

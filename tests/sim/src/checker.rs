@@ -1,0 +1,163 @@
+//! The judge outside: reads the durable rows, the replies and the wire, and nothing else.
+//!
+//! - [`ledger`] folds the rows (I2 to I5), [`promises`] compares what was said with them (I1, I6), [`deadlines`] minds
+//!   the time.
+//! - [`Checker::overlaps`] says whether a kitchen works on an order that another one has been given.
+//!
+//! Not judged here: I7 and I8 (screens), I9 (bounds: the limits are far above what a run reaches), I11 (damage), I12, I13.
+
+pub mod deadlines;
+pub mod ledger;
+pub mod promises;
+
+use balancer_core::event::LossCause;
+use balancer_core::input::NewOrder;
+use balancer_core::{Effect, Reply};
+use protocol::OrderId;
+use protocol::link::{AgentMessage, LeaseName};
+
+use crate::disk::Row;
+use crate::queue::{MS, SECOND, Time};
+use deadlines::Deadlines;
+use ledger::{Ledger, Phase};
+use promises::Promises;
+
+/// After the deadline of a drain the rest is recovered at once: its old kitchen may go on until it is told, or fenced.
+const DRAIN_OVERLAP_MAX: Time = 2 * SECOND + 500 * MS;
+
+/// One broken rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// When.
+    pub at: Time,
+    /// Which rule.
+    pub rule: &'static str,
+    /// What.
+    pub what: String,
+}
+
+/// The judge.
+#[derive(Debug, Default)]
+pub struct Checker {
+    /// The fold.
+    pub ledger: Ledger,
+    /// What was promised.
+    pub promises: Promises,
+    deadlines: Deadlines,
+    /// What is wrong, first to last; the first of a rule matters, so few are kept.
+    pub violations: Vec<Violation>,
+    /// Kitchens that went on for a while after a drain's deadline; longest, in microseconds.
+    pub drain_overlap: Time,
+}
+
+impl Checker {
+    /// A row has become durable; gives the orders it leased.
+    pub fn durable(&mut self, now: Time, row: &Row) -> Vec<OrderId> {
+        let leased = self.ledger.take(now, row);
+        self.gather(now);
+        leased
+    }
+
+    /// The balancer has opened the ledger again: all is read anew, and compared with every promise.
+    pub fn reopened(&mut self, now: Time, rows: &[Row]) {
+        let old = std::mem::take(&mut self.ledger);
+        for row in rows {
+            self.ledger.take(now, row);
+        }
+        for (line, before) in self.ledger.lines_mut().zip(old.lines()) {
+            line.accepted_at = before.accepted_at;
+            line.sign = now;
+        }
+        self.promises.compare(&mut self.ledger);
+        self.gather(now);
+    }
+
+    /// A reply to a client is released.
+    pub fn answered(&mut self, now: Time, asked: &NewOrder, reply: &Reply) {
+        self.promises.answered(&mut self.ledger, asked, reply);
+        self.gather(now);
+    }
+
+    /// "Cancelled" is released.
+    pub fn cancelled(&mut self, now: Time, order: OrderId) {
+        self.promises.cancelled(&mut self.ledger, order);
+        self.gather(now);
+    }
+
+    /// An effect for an agent is released.
+    pub fn released(&mut self, now: Time, effect: &Effect) {
+        if let Effect::Tell(_, message) = effect {
+            Promises::told(&mut self.ledger, message);
+            self.gather(now);
+        }
+    }
+
+    /// A message of an agent reaches the balancer.
+    pub fn heard(&mut self, now: Time, actor: usize, message: &AgentMessage) {
+        self.deadlines.heard(actor, now);
+        match message {
+            AgentMessage::Heartbeat { held, .. } => {
+                for lease in held {
+                    if let Some(line) = self.ledger.line_mut(lease.order)
+                        && line.token <= lease.token
+                    {
+                        line.sign = now;
+                    }
+                }
+            }
+            AgentMessage::Hello(_) => {
+                let kitchen = self.ledger.kitchens.iter().position(|kitchen| kitchen.actor == actor);
+                let told_again =
+                    |line: &&mut ledger::Line| line.phase == Phase::Leased && Some(line.kitchen) == kitchen;
+                self.ledger.lines_mut().filter(told_again).for_each(|line| line.sign = now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Looks at the deadlines.
+    pub fn audit(&mut self, now: Time, steady: Time) {
+        self.deadlines.audit(&mut self.ledger, now, steady);
+        self.gather(now);
+    }
+
+    /// A running agent works on `lease`: wrong if the ledger has given the order to another kitchen since.
+    pub fn overlaps(&mut self, now: Time, actor: usize, lease: LeaseName) {
+        let Some(line) = self.ledger.line(lease.order) else { return };
+        let elsewhere = line.phase.is_held()
+            && line.token > lease.token
+            && self.ledger.kitchens.get(line.kitchen).is_some_and(|kitchen| kitchen.actor != actor);
+        if !elsewhere {
+            return;
+        }
+        let (since, token, cause) = (line.since, line.token, line.lost_by);
+        let lasts = now.saturating_sub(since);
+        if cause == Some(LossCause::DrainDeadline) && lasts <= DRAIN_OVERLAP_MAX {
+            self.drain_overlap = self.drain_overlap.max(lasts);
+            return;
+        }
+        let order = lease.order;
+        let what = format!("k{actor} works on {order} under {}, another has {token} (after {cause:?})", lease.token);
+        self.violate(now, "overlap", what);
+    }
+
+    /// Adds a violation that was found elsewhere.
+    pub fn violate(&mut self, at: Time, rule: &'static str, what: String) {
+        let same = self.violations.iter().filter(|known| known.rule == rule).count();
+        if same < 3 {
+            self.violations.push(Violation { at, rule, what });
+        }
+    }
+
+    /// How many orders are open.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.ledger.lines().iter().filter(|line| line.phase.is_open()).count()
+    }
+
+    fn gather(&mut self, now: Time) {
+        for (rule, what) in std::mem::take(&mut self.ledger.problems) {
+            self.violate(now, rule, what);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What must happen in time: a lease without a sign of life ends, and an order that waits goes to a free place.
+//!
+//! Judged from the wire and the ledger, and only while the balancer could act: not while it is down, stands still, or
+//! its disk stalls, nor until one lease after that.
+
+use protocol::OrderId;
+use protocol::api::Schedulable;
+use protocol::link::Timing;
+
+use super::ledger::{Ledger, Phase};
+use crate::queue::{MS, SECOND, Time};
+
+/// How often the deadlines are looked at.
+pub const EVERY: Time = 250 * MS;
+/// Beyond a lease: the balancer's tick of 100 ms, a sync, and scheduling.
+const MARGIN: Time = 100 * MS + 250 * MS;
+/// A kitchen counts as heard if its last heartbeat came within this; below what makes it suspected (750 ms).
+const HEARD: Time = 500 * MS;
+/// A kitchen that declined may be closing for so long: the agent's grace, and a second.
+const CLOSING: Time = 6 * SECOND;
+/// An order may wait this long although a kitchen has been free all the time: two time-outs of a move and more.
+const QUEUE_PATIENCE: Time = 4 * SECOND;
+
+/// Since when each kitchen (by its number in the ledger) could have taken an order.
+#[derive(Debug, Default)]
+pub struct Deadlines {
+    heard: Vec<Time>,
+    free_since: Vec<Option<Time>>,
+}
+
+impl Deadlines {
+    /// A message of this actor reached the balancer.
+    pub fn heard(&mut self, actor: usize, now: Time) {
+        if self.heard.len() <= actor {
+            self.heard.resize(actor + 1, 0);
+        }
+        self.heard[actor] = now;
+    }
+
+    /// Looks at all deadlines; `steady` is since when the balancer has been able to act.
+    pub fn audit(&mut self, ledger: &mut Ledger, now: Time, steady: Time) {
+        self.leases(ledger, now, steady);
+        self.free_places(ledger, now);
+        let Some(waits) = oldest_waiting(ledger) else { return };
+        let since = |kitchen: &Option<Time>| kitchen.map(|since| since.max(steady));
+        let idle =
+            self.free_since.iter().position(|kitchen| since(kitchen).is_some_and(|at| now > at + QUEUE_PATIENCE));
+        if let Some(kitchen) = idle
+            && let Some(line) = ledger.line(waits)
+            && now > line.since + QUEUE_PATIENCE
+        {
+            let waited = (now - line.since) / MS;
+            ledger.object(
+                "deadline",
+                format!("{waits} waits for {waited} ms and kitchen {kitchen} has had a free place"),
+            );
+        }
+    }
+
+    fn leases(&self, ledger: &mut Ledger, now: Time, steady: Time) {
+        let limit = u64::from(Timing::DEFAULT.lease_ms) * MS + MARGIN;
+        let late = |line: &&super::ledger::Line| line.phase.is_held() && now > line.sign.max(steady) + limit;
+        let Some(line) = ledger.lines().iter().find(late) else { return };
+        let (id, token, silent) = (line.accepted.order, line.token, (now - line.sign) / MS);
+        ledger.object("deadline", format!("the lease {token} of {id} stands {silent} ms after its last sign of life"));
+        // Said once is enough.
+        if let Some(line) = ledger.line_mut(id) {
+            line.sign = now;
+        }
+    }
+
+    fn free_places(&mut self, ledger: &Ledger, now: Time) {
+        self.free_since.resize(ledger.kitchens.len(), None);
+        for (kitchen, since) in ledger.kitchens.iter().zip(&mut self.free_since) {
+            let heard = self.heard.get(kitchen.actor).is_some_and(|heard| now <= heard + HEARD);
+            let open = kitchen.alive && kitchen.schedulable == Schedulable::Open;
+            let free = kitchen.held < kitchen.places;
+            let willing = kitchen.declined.is_none_or(|declined| now > declined + CLOSING);
+            *since = if heard && open && free && willing { Some(since.unwrap_or(now)) } else { None };
+        }
+    }
+}
+
+fn oldest_waiting(ledger: &Ledger) -> Option<OrderId> {
+    let waits = ledger.lines().iter().filter(|line| line.phase == Phase::Queued);
+    waits.min_by_key(|line| line.since).map(|line| line.accepted.order)
+}

@@ -1,0 +1,70 @@
+//! Guards that can be taken away, to show that the checkers notice.
+//!
+//! Some stand in the cores, behind a test-only switch; the others are in the shell, which this simulator imitates, so they
+//! are taken away here.
+
+use balancer_core::Guard;
+
+/// A guard that is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Mutant {
+    /// Core: results do not need the newest token.
+    Fencing,
+    /// Core: lost leases are not given to another kitchen.
+    Reassignment,
+    /// Core: a heartbeat renews every lease of its kitchen.
+    NamedRenewal,
+    /// Core: the same key is a new order.
+    Idempotency,
+    /// Shell: effects leave before their events are durable.
+    ToldEarly,
+    /// Shell: a synced row can be lost in a crash.
+    LyingDisk,
+    /// Shell: the ledger takes an append of an old leader after a takeover.
+    EpochFence,
+    /// After a takeover leases do not count as renewed (the new leader's clock jumps by two leases once it leads).
+    TakeoverGrace,
+    /// Agent: the fence never comes (the welcome that reaches it says an hour).
+    AgentFence,
+    /// Agents' clocks run at 0.55 of the true rate: beyond the promised ratio of 1.2.
+    SlowClock,
+}
+
+impl Mutant {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::Fencing,
+        Self::Reassignment,
+        Self::NamedRenewal,
+        Self::Idempotency,
+        Self::ToldEarly,
+        Self::LyingDisk,
+        Self::EpochFence,
+        Self::TakeoverGrace,
+        Self::AgentFence,
+        Self::SlowClock,
+    ];
+
+    /// The switch of the core, if the guard stands there.
+    #[must_use]
+    pub fn guard(self) -> Option<Guard> {
+        match self {
+            Self::Fencing => Some(Guard::Fencing),
+            Self::Reassignment => Some(Guard::Reassignment),
+            Self::NamedRenewal => Some(Guard::NamedRenewal),
+            Self::Idempotency => Some(Guard::Idempotency),
+            Self::ToldEarly
+            | Self::LyingDisk
+            | Self::EpochFence
+            | Self::TakeoverGrace
+            | Self::AgentFence
+            | Self::SlowClock => None,
+        }
+    }
+
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> String {
+        clap::ValueEnum::to_possible_value(&self).map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+}

@@ -1,0 +1,198 @@
+//! The nemesis: draws faults in the safety phase, and makes everything safe at its end.
+
+use crate::params::Scenario;
+use crate::queue::{Heal, MS, SECOND, Time, What};
+use crate::world::World;
+
+/// A kind of fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Reset,
+    Hold,
+    CutUp,
+    CutDown,
+    CutBoth,
+    CutHalf,
+    Slow,
+    AgentCrash,
+    AgentPower,
+    AgentAll,
+    AgentClose,
+    AgentDeath,
+    AgentPause,
+    BalancerCrash,
+    BalancerPause,
+    FsyncStall,
+    WallStep,
+}
+
+impl Fault {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Reset => "link-reset",
+            Self::Hold => "link-hold",
+            Self::CutUp => "cut-up",
+            Self::CutDown => "cut-down",
+            Self::CutBoth => "cut-both",
+            Self::CutHalf => "cut-half-of-agents",
+            Self::Slow => "link-slow",
+            Self::AgentCrash => "agent-crash",
+            Self::AgentPower => "agent-power-off",
+            Self::AgentAll => "every-agent-crash",
+            Self::AgentClose => "agent-close",
+            Self::AgentDeath => "agent-death",
+            Self::AgentPause => "agent-pause",
+            Self::BalancerCrash => "balancer-crash",
+            Self::BalancerPause => "balancer-pause",
+            Self::FsyncStall => "fsync-stall-next",
+            Self::WallStep => "wall-clock-step",
+        }
+    }
+}
+
+const NETWORK: [Fault; 7] =
+    [Fault::Reset, Fault::Hold, Fault::CutUp, Fault::CutDown, Fault::CutBoth, Fault::CutHalf, Fault::Slow];
+const CRASH: [Fault; 5] =
+    [Fault::AgentCrash, Fault::AgentPower, Fault::AgentAll, Fault::AgentClose, Fault::BalancerCrash];
+const PAUSE: [Fault; 5] =
+    [Fault::AgentPause, Fault::AgentPause, Fault::BalancerPause, Fault::FsyncStall, Fault::WallStep];
+const DEATH: [Fault; 2] = [Fault::AgentDeath, Fault::AgentCrash];
+
+impl World {
+    /// Draws one fault, and comes again later.
+    pub fn fault(&mut self) {
+        if self.calm || self.params.scenario == Scenario::Calm {
+            return;
+        }
+        let gap = self.nemesis.exponential(self.params.fault_every as f64) as Time;
+        self.queue.at(self.now + gap, What::Fault);
+        let fault = self.draw_fault();
+        self.stats.fault(fault.name());
+        let number = self.nemesis.below(self.kitchens.len());
+        self.say(|| format!("fault {} (k{number})", fault.name()));
+        match fault {
+            Fault::Reset => {
+                if let Some(conn) = self.kitchens[number].connection() {
+                    self.reset(conn);
+                }
+            }
+            Fault::Hold => self.cut(number, (true, true), 200 * MS, 1_200 * MS),
+            Fault::CutUp => self.cut(number, (true, false), SECOND, 8 * SECOND),
+            Fault::CutDown => self.cut(number, (false, true), SECOND, 8 * SECOND),
+            Fault::CutBoth => self.cut(number, (true, true), SECOND, 8 * SECOND),
+            Fault::CutHalf => {
+                let half = self.kitchens.len().div_ceil(2);
+                (0..half).for_each(|number| self.cut(number, (true, true), SECOND, 6 * SECOND));
+            }
+            Fault::Slow => {
+                self.kitchens[number].slow = self.nemesis.between(20 * MS, 300 * MS);
+                self.heal(Heal::Slow(number), 2 * SECOND, 20 * SECOND);
+            }
+            Fault::AgentCrash => self.crash_agent(number, true),
+            Fault::AgentPower => self.crash_agent(number, false),
+            Fault::AgentAll => (0..self.kitchens.len()).for_each(|number| self.crash_agent(number, true)),
+            Fault::AgentClose => {
+                if !self.kitchens[number].paused {
+                    self.agent_input(number, kitchen_agent::core::Input::Close);
+                }
+            }
+            Fault::AgentDeath => self.kill_for_good(number),
+            Fault::AgentPause => {
+                self.kitchens[number].paused = self.kitchens[number].agent.is_some();
+                self.heal(Heal::Resume(number), 200 * MS, 6 * SECOND);
+            }
+            Fault::BalancerCrash => {
+                self.crash_balancer();
+                self.heal(Heal::BalancerStart, 20 * MS, 4 * SECOND);
+            }
+            Fault::BalancerPause => {
+                self.balancer.paused = self.balancer.core.is_some();
+                self.heal(Heal::BalancerResume, 100 * MS, 5 * SECOND);
+            }
+            Fault::FsyncStall => self.stall_next = true,
+            Fault::WallStep => {
+                let day = 86_400_000_i64;
+                let step = [-day, -5_000, 5_000, day][self.nemesis.below(4)];
+                self.balancer.wall_step = (self.balancer.wall_step + step).clamp(-10 * day, 10 * day);
+            }
+        }
+    }
+
+    fn draw_fault(&mut self) -> Fault {
+        let from: &[Fault] = match self.params.scenario {
+            Scenario::Network => &NETWORK,
+            Scenario::Crash => &CRASH,
+            Scenario::Pause => &PAUSE,
+            Scenario::Death => &DEATH,
+            Scenario::All | Scenario::Calm => match self.nemesis.below(20) {
+                0..=8 => &NETWORK,
+                9..=14 => &CRASH,
+                15..=18 => &PAUSE,
+                _ => &DEATH,
+            },
+        };
+        from[self.nemesis.below(from.len())]
+    }
+
+    fn heal(&mut self, heal: Heal, shortest: Time, longest: Time) {
+        let after = self.nemesis.between(shortest, longest);
+        self.queue.at(self.now + after, What::Heal(heal));
+    }
+
+    fn cut(&mut self, number: usize, (up, down): (bool, bool), shortest: Time, longest: Time) {
+        self.kitchens[number].cut_up |= up;
+        self.kitchens[number].cut_down |= down;
+        self.heal(Heal::Link(number), shortest, longest);
+    }
+
+    fn crash_agent(&mut self, number: usize, notice: bool) {
+        if let Some(conn) = self.kitchens[number].connection()
+            && self.nemesis.chance(0.5)
+        {
+            self.lose_frames(conn, true);
+        }
+        self.kill_agent(number, notice);
+        self.heal(Heal::Start(number), 50 * MS, 5 * SECOND);
+    }
+
+    fn kill_for_good(&mut self, number: usize) {
+        let living = self.kitchens.iter().filter(|kitchen| !kitchen.dead).count();
+        if living > 1 && !self.kitchens[number].dead {
+            let notice = self.nemesis.chance(0.5);
+            self.kill_agent(number, notice);
+            self.kitchens[number].dead = true;
+        }
+    }
+
+    /// A fault ends.
+    pub fn end_fault(&mut self, heal: Heal) {
+        self.say(|| format!("fault ends: {heal:?}"));
+        match heal {
+            Heal::Link(number) => {
+                self.kitchens[number].cut_up = false;
+                self.kitchens[number].cut_down = false;
+                self.unblock(Some(number));
+            }
+            Heal::Resume(number) => self.resume_agent(number),
+            Heal::Start(number) => self.start_agent(number),
+            Heal::Slow(number) => self.kitchens[number].slow = 0,
+            Heal::BalancerStart => self.start_balancer(),
+            Heal::BalancerResume => self.resume_balancer(),
+        }
+    }
+
+    /// The liveness phase begins: every fault ends now, and only the dead stay dead.
+    pub fn calm_down(&mut self) {
+        self.calm = true;
+        self.calm_since = self.now;
+        for number in 0..self.kitchens.len() {
+            self.end_fault(Heal::Slow(number));
+            self.end_fault(Heal::Resume(number));
+            self.end_fault(Heal::Start(number));
+            self.end_fault(Heal::Link(number));
+        }
+        self.end_fault(Heal::BalancerResume);
+        self.end_fault(Heal::BalancerStart);
+        self.give_up_at = self.now + self.time_to_drain();
+    }
+}
