@@ -2,6 +2,9 @@
 
 use clap::Parser;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The balancer of Distributed Chef: makes each order durable, picks a kitchen for it, and moves orders when load is uneven
 #[derive(Parser)]
 #[command(name = "balancer", version)]
