@@ -86,7 +86,7 @@ impl TestArgs {
         let client = self.reach.client()?;
         client.healthz().await?;
         let client = client.with_patience(PATIENCE, 64);
-        let mut report = Report { format: self.print.format, lines: Vec::new() };
+        let mut report = Report { format: self.print.format, full: self.full, lines: Vec::new() };
         report.add("health", async { Verdict::of(checks::health(&client).await) }).await?;
         let orders = if self.full { 200 } else { 40 };
         let mut placed = Vec::new();
@@ -107,6 +107,7 @@ impl TestArgs {
 
 struct Report {
     format: Format,
+    full: bool,
     lines: Vec<Line>,
 }
 
@@ -129,11 +130,18 @@ impl Report {
         (passed, count(|verdict| matches!(verdict, Verdict::Failed(_))))
     }
 
+    fn skipped(&self) -> usize {
+        self.lines.iter().filter(|line| matches!(line.verdict, Verdict::Skipped(_))).count()
+    }
+
     fn end(self) -> Result<(), Failure> {
         let (passed, failed) = self.counts();
-        let json = serde_json::json!({ "checks": self.lines, "passed": passed, "failed": failed });
-        output::show(self.format, &json, |_| format!("{passed} passed, {failed} failed\n"))?;
-        if failed > 0 { Err(Failure::silent(FAILED)) } else { Ok(()) }
+        let skipped = self.skipped();
+        let json = serde_json::json!({ "checks": self.lines, "passed": passed, "failed": failed, "skipped": skipped });
+        let tail = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
+        output::show(self.format, &json, |_| format!("{passed} passed, {failed} failed{tail}\n"))?;
+        // Asked for everything, a check that could not run is not a pass.
+        if failed > 0 || (self.full && skipped > 0) { Err(Failure::silent(FAILED)) } else { Ok(()) }
     }
 }
 
@@ -152,6 +160,6 @@ mod tests {
     fn what_was_skipped_neither_passed_nor_failed() {
         let verdicts = [Verdict::Ok("x".into()), Verdict::Failed("y".into()), Verdict::Skipped("z".into())];
         let lines = verdicts.map(|verdict| Line { name: "x", verdict, seconds: 0.0 }).into();
-        assert_eq!(Report { format: Format::Table, lines }.counts(), (1, 1));
+        assert_eq!(Report { format: Format::Table, full: false, lines }.counts(), (1, 1));
     }
 }

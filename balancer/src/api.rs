@@ -20,7 +20,7 @@ use hyper::upgrade::Upgraded;
 use hyper::{Method, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::hub::Hub;
@@ -47,8 +47,7 @@ pub(crate) async fn serve(listener: TcpListener, hub: Arc<Hub>, mut shutdown: Sh
                     if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
                         let (hub, shutdown) = (Arc::clone(&hub), shutdown.clone());
                         connections.spawn(async move {
-                            connection(stream, hub, shutdown).await;
-                            drop(place);
+                            connection(stream, hub, shutdown, Arc::new(place)).await;
                         });
                     }
                 }
@@ -66,11 +65,13 @@ pub(crate) async fn serve(listener: TcpListener, hub: Arc<Hub>, mut shutdown: Sh
     while connections.join_next().await.is_some() {}
 }
 
-async fn connection(stream: TcpStream, hub: Arc<Hub>, mut shutdown: Shutdown) {
+async fn connection(stream: TcpStream, hub: Arc<Hub>, mut shutdown: Shutdown, place: Arc<OwnedSemaphorePermit>) {
     // Without it small answers would wait for the client's acknowledgement; failing costs only time.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let hub = Arc::clone(&hub);
+        // A WebSocket keeps its connection's place after the upgrade.
+        request.extensions_mut().insert(Arc::clone(&place));
         async move { Ok::<_, std::convert::Infallible>(timed(hub, request).await) }
     });
     let served = http1::Builder::new()
@@ -175,12 +176,14 @@ where
     let Some(accept) = key.map(|key| derive_accept_key(key.as_bytes())) else {
         return Answer::from(problem::upgrade_required());
     };
+    let place = request.extensions_mut().remove::<Arc<OwnedSemaphorePermit>>();
     let upgraded = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
         // A client that broke off in the middle wants nothing more.
         if let Ok(connection) = upgraded.await {
             serve(hub, connection).await;
         }
+        drop(place);
     });
     Answer::switching(&accept)
 }

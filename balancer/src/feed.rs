@@ -179,6 +179,15 @@ impl Feed {
         if self.readers.len() >= READERS_MAX {
             return None;
         }
+        if self.readers.is_empty() {
+            // What gathered for readers who have left; the snapshot has it all.
+            self.events.clear();
+            self.moves.clear();
+            self.collapsed.clear();
+        }
+        // The next delta is complete: what changed and changed back around this snapshot must not stay on the screen.
+        self.rows.clear();
+        (self.proof, self.flow) = (None, None);
         let (frames, receiver) = mpsc::channel(BACKLOG_MAX);
         self.next_reader += 1;
         let number = self.next_reader;
@@ -282,7 +291,8 @@ pub(crate) async fn run(hub: Arc<Hub>) {
 /// Serves one reader until it leaves or falls behind.
 pub(crate) async fn serve(hub: Arc<Hub>, upgraded: Upgraded) {
     let io = TokioIo::new(upgraded);
-    let config = crate::link::socket_config();
+    // A snapshot of 10,000 kitchens is 2 MB; each frame is flushed before the next.
+    let config = crate::link::socket_config().max_write_buffer_size(16 * 1024 * 1024);
     let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let (mut sink, mut stream) = socket.split();
     let joined = {

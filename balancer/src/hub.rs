@@ -9,7 +9,7 @@
 //! The lock is never held across an await and never contended for long: one thread runs all of it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use balancer_core::event::KitchenNo;
@@ -33,6 +33,10 @@ const OUTBOX_MAX: usize = 200_000;
 /// While more turns are on their way, agents are written to at most this often: two commits or three. At full rate that
 /// makes one frame of three, on both sides of the wire, and costs an order half a millisecond at most.
 const AGENTS_EVERY: Duration = Duration::from_micros(500);
+
+/// Turns on their way to the disk. While it stalls, what is decided beyond that gathers here and goes as one turn, so that
+/// this thread never waits for the disk: heartbeats and signals are heard, and admission still bounds what is taken.
+const TURNS_MAX: usize = 1_024;
 
 /// The low bits of a request's number say which entry of a batch it is.
 const ENTRY_BITS: u32 = 10;
@@ -177,7 +181,7 @@ impl Hub {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         // A panic under the lock is a defect in a decision: the process must not go on with half of it.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(|_| std::process::abort())
     }
 
     /// Takes inputs in that nobody waits for.
@@ -227,7 +231,7 @@ impl Hub {
     pub(crate) async fn read<T>(&self, look: impl FnOnce(&Inner, Now) -> T) -> Result<T, Stopping> {
         let (seen, wait) = {
             let mut inner = self.lock();
-            let now = inner.now();
+            let now = inner.now.unwrap_or_else(clock::now);
             let seen = look(&inner, now);
             if inner.is_durable() {
                 return Ok(seen);
@@ -279,7 +283,10 @@ impl Hub {
         let mut inner = self.lock();
         let sooner =
             inner.core.next_deadline().is_some_and(|deadline| inner.sleeps_until.is_none_or(|until| deadline < until));
-        inner.flush();
+        if inner.in_flight < TURNS_MAX {
+            inner.flush();
+        }
+        inner.now = None;
         drop(inner);
         if sooner {
             self.timer.notify_one();
@@ -315,6 +322,9 @@ impl Hub {
         for after in durable.after {
             inner.let_go(after);
         }
+        if inner.in_flight < TURNS_MAX && inner.is_held_back() {
+            inner.flush();
+        }
         if inner.in_flight == 0 || inner.woken.elapsed() >= AGENTS_EVERY {
             inner.wake_agents();
         }
@@ -322,8 +332,9 @@ impl Hub {
 
     /// Closes the ledger after everything that was decided is durable.
     pub(crate) fn take_ledger(&self) -> Option<LedgerHandle<Batch, After>> {
-        self.flush_now();
-        self.lock().ledger.take()
+        let mut inner = self.lock();
+        inner.flush();
+        inner.ledger.take()
     }
 }
 
@@ -375,6 +386,11 @@ impl Inner {
         self.frames.push(frame);
     }
 
+    /// Something waits that was not sent because the disk stalls.
+    fn is_held_back(&self) -> bool {
+        !self.core.is_quiet() || !self.reads.is_empty() || !self.frames.is_empty()
+    }
+
     fn is_durable(&self) -> bool {
         self.durable == self.core.state().position()
     }
@@ -403,8 +419,9 @@ impl Inner {
         let Some(ledger) = &self.ledger else { return };
         self.in_flight += 1;
         if ledger.send(Turn { events: Batch(events), epoch, after }).is_err() {
-            // The ledger has failed; its own handler ends the process.
-            tracing::error!("the ledger takes nothing more");
+            // Its thread has ended without a word: state ahead of its ledger must not live on.
+            tracing::error!("the ledger takes nothing more: ending at once");
+            std::process::abort();
         }
     }
 

@@ -44,8 +44,12 @@ pub(crate) async fn serve(hub: Arc<Hub>, upgraded: Upgraded) {
     let Some(hello) = first_frame(&mut stream, &mut sink).await else { return };
     let (connection, wake) = hub.connect();
     hub.inputs(hello.into_iter().map(|message| Input::Agent { connection, message }));
-    let writer = tokio::spawn(write(Arc::clone(&hub), connection, wake, sink));
-    read(&hub, connection, &mut stream).await;
+    let mut writer = tokio::spawn(write(Arc::clone(&hub), connection, wake, sink));
+    // The first to end ends both: a peer that is cut off must not hold its place by pinging.
+    tokio::select! {
+        () = read(&hub, connection, &mut stream) => {}
+        _ = &mut writer => {}
+    }
     hub.disconnect(connection);
     writer.abort();
 }

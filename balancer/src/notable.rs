@@ -67,7 +67,7 @@ pub(crate) fn event(state: &State, recorded: &Recorded) -> Option<FeedEvent> {
         }
         Event::AttemptFailed { order, stage, output, .. } => {
             let said = output.lines().next_back().unwrap_or_default();
-            (Tone::Warn, order.to_string(), format!("stage {} failed: {}", stage + 1, clean(said, 80)))
+            (Tone::Warn, order.to_string(), format!("stage {} failed: {}", stage.saturating_add(1), clean(said, 80)))
         }
         Event::DeadLettered { order, strikes } => {
             (Tone::Bad, order.to_string(), format!("set aside after {strikes} attempts"))
@@ -121,10 +121,10 @@ pub(crate) fn detail(kitchens: &[String], event: &Event) -> String {
             }
             Cause::Retry => format!("again, to {} with token {token}", name(*kitchen)),
         },
-        Event::Started { stage, token, .. } => format!("at stage {} under {token}", stage + 1),
-        Event::StageDone { stage, token, .. } => format!("stage {} under {token}", stage + 1),
+        Event::Started { stage, token, .. } => format!("at stage {} under {token}", stage.saturating_add(1)),
+        Event::StageDone { stage, token, .. } => format!("stage {} under {token}", stage.saturating_add(1)),
         Event::Completed { token, cooked_ms, .. } => format!("under {token}, cooked in {cooked_ms} ms"),
-        Event::AttemptFailed { stage, output, .. } => format!("in stage {}: {output}", stage + 1),
+        Event::AttemptFailed { stage, output, .. } => format!("in stage {}: {output}", stage.saturating_add(1)),
         Event::LeaseLost { token, cause, .. } => format!("{token}: {}", cause.word()),
         Event::MoveFailed { from, to, reason, result, .. } => {
             format!("{} -> {} for {}: {}", name(*from), name(*to), reason.word(), result.word())

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use balancer_core::Event;
+use balancer_core::event::Cause;
+use balancer_core::{Event, KitchenNo};
 use protocol::{Epoch, FencingToken, OrderId, Position};
 
 use crate::ledger::{self, ReadError};
@@ -64,8 +65,10 @@ enum End {
 #[derive(Debug, Default)]
 struct Story {
     token: Option<FencingToken>,
-    holds: bool,
+    holder: Option<KitchenNo>,
     end: Option<End>,
+    /// How many orders had ended when it ended.
+    ended_no: u64,
 }
 
 #[derive(Debug, Default)]
@@ -76,6 +79,7 @@ struct Judge {
     last_order: u64,
     last_token: FencingToken,
     stale_refused: u64,
+    ends: u64,
 }
 
 /// Walks the ledger in this directory.
@@ -124,28 +128,36 @@ impl Judge {
                 self.epoch = epoch;
             }
             Event::Accepted(accepted) => self.accepted(accepted.order, accepted.key)?,
-            Event::Leased { order, token, .. } => {
+            Event::Leased { order, token, kitchen, cause } => {
                 ensure(token > self.last_token, || format!("{order}: token {token} after {}", self.last_token))?;
                 ensure(token.epoch == self.epoch, || format!("{order}: token {token} in epoch {}", self.epoch))?;
                 self.last_token = token;
                 let story = self.open(order)?;
-                (story.token, story.holds) = (Some(token), true);
+                let free = match cause {
+                    Cause::Reassign { from, .. } => story.holder == Some(from),
+                    Cause::Dispatch | Cause::Recover { .. } | Cause::Retry => story.holder.is_none(),
+                };
+                ensure(free, || format!("{order}: leased by {token} while another kitchen holds it"))?;
+                (story.token, story.holder) = (Some(token), Some(kitchen));
             }
             Event::Started { order, token, .. } | Event::StageDone { order, token, .. } => {
                 self.holder(order, token).map(|_| ())?
             }
             Event::AttemptFailed { order, token, .. } | Event::LeaseLost { order, token, .. } => {
-                self.holder(order, token)?.holds = false;
+                self.holder(order, token)?.holder = None;
             }
-            Event::Completed { order, token, .. } => self.holder(order, token)?.end = Some(End::Completed),
-            Event::Cancelled { order, .. } => self.open(order)?.end = Some(End::Cancelled),
-            Event::DeadLettered { order, .. } => self.open(order)?.end = Some(End::DeadLettered),
+            Event::Completed { order, token, .. } => {
+                self.holder(order, token)?;
+                self.ended(order, End::Completed)?;
+            }
+            Event::Cancelled { order, .. } => self.ended(order, End::Cancelled)?,
+            Event::DeadLettered { order, .. } => self.ended(order, End::DeadLettered)?,
             Event::StaleRefused { order, token, .. } => {
                 self.stale_refused += 1;
                 let current = self
                     .orders
                     .get(&order)
-                    .is_some_and(|story| story.holds && story.end.is_none() && story.token == Some(token));
+                    .is_some_and(|story| story.holder.is_some() && story.end.is_none() && story.token == Some(token));
                 ensure(!current, || format!("{order}: the result of the current token {token} was refused"))?;
             }
             Event::CityChanged { .. }
@@ -168,11 +180,20 @@ impl Judge {
         self.orders.insert(order, Story::default());
         // A key may come again once its order is so old that the balancer has forgotten it.
         let kept = balancer_core::limits::CLOSED_KEPT as u64;
+        let ends = self.ends;
         if let Some(other) = key.and_then(|key| self.keys.insert(key, order)) {
             let forgotten =
-                self.orders.get(&other).is_some_and(|story| story.end.is_some()) && order.0 - other.0 > kept;
+                self.orders.get(&other).is_some_and(|story| story.end.is_some() && ends - story.ended_no >= kept);
             ensure(forgotten, || format!("{order} was accepted under the key of {other}"))?;
         }
+        Ok(())
+    }
+
+    fn ended(&mut self, order: OrderId, how: End) -> Result<(), String> {
+        self.ends += 1;
+        let ends = self.ends;
+        let story = self.open(order)?;
+        (story.end, story.ended_no) = (Some(how), ends);
         Ok(())
     }
 
@@ -186,7 +207,7 @@ impl Judge {
 
     fn holder(&mut self, order: OrderId, token: FencingToken) -> Result<&mut Story, String> {
         let story = self.open(order)?;
-        if story.holds && story.token == Some(token) {
+        if story.holder.is_some() && story.token == Some(token) {
             Ok(story)
         } else {
             Err(format!("{order}: token {token} is not the newest lease"))
@@ -196,4 +217,62 @@ impl Judge {
 
 fn ensure(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(why()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use balancer_core::event::{Accepted, LossCause, MoveReason};
+    use protocol::Priority;
+    use protocol::city::ZoneNo;
+
+    use super::*;
+
+    fn token(counter: u64) -> FencingToken {
+        FencingToken { epoch: Epoch(1), counter }
+    }
+
+    fn accepted(order: u64, key: Option<&str>) -> Event {
+        Event::Accepted(Box::new(Accepted {
+            order: OrderId(order),
+            items: Vec::new(),
+            zone: ZoneNo(0),
+            customer: None,
+            priority: Priority::Normal,
+            key: key.map(Into::into),
+            stages: 1,
+            rush: false,
+        }))
+    }
+
+    fn leased(order: u64, kitchen: u32, counter: u64, cause: Cause) -> Event {
+        Event::Leased { order: OrderId(order), kitchen: KitchenNo(kitchen), token: token(counter), cause }
+    }
+
+    fn judge(events: Vec<Event>) -> Result<(), String> {
+        let mut judge = Judge::default();
+        let begin = Event::EpochStarted { epoch: Epoch(1) };
+        std::iter::once(begin).chain(events).try_for_each(|event| judge.event(Epoch(1), event))
+    }
+
+    #[test]
+    fn two_kitchens_at_once_are_unsound_unless_the_first_gave_it_back() {
+        let twice = vec![accepted(1, None), leased(1, 0, 1, Cause::Dispatch), leased(1, 1, 2, Cause::Retry)];
+        assert!(judge(twice).expect_err("two holders").contains("while another kitchen holds it"));
+        let moved = Cause::Reassign { from: KitchenNo(0), reason: MoveReason::Overload, pause_ms: 1 };
+        assert_eq!(judge(vec![accepted(1, None), leased(1, 0, 1, Cause::Dispatch), leased(1, 1, 2, moved)]), Ok(()));
+        let lost = Event::LeaseLost { order: OrderId(1), token: token(1), cause: LossCause::LeaseExpired };
+        let again = leased(1, 1, 2, Cause::Recover { from: KitchenNo(0), cause: LossCause::LeaseExpired });
+        assert_eq!(judge(vec![accepted(1, None), leased(1, 0, 1, Cause::Dispatch), lost, again]), Ok(()));
+    }
+
+    #[test]
+    fn a_completion_under_an_old_token_a_second_one_and_a_reused_key_are_unsound() {
+        let done = |counter| Event::Completed { order: OrderId(1), token: token(counter), cooked_ms: 1 };
+        let start = || vec![accepted(1, Some("k")), leased(1, 0, 1, Cause::Dispatch)];
+        let with = |more: Vec<Event>| judge(start().into_iter().chain(more).collect());
+        assert_eq!(with(vec![done(1)]), Ok(()));
+        assert!(with(vec![done(1), done(1)]).expect_err("twice").contains("has ended already"));
+        assert!(with(vec![done(7)]).expect_err("another token").contains("not the newest lease"));
+        assert!(with(vec![accepted(2, Some("k"))]).expect_err("the same key").contains("under the key of o1"));
+    }
 }

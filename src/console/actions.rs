@@ -112,7 +112,7 @@ pub const ACTIONS: &[Action] = &[
     Action { description: "freeze the picture; data keep arriving", ..look(ActionId::Freeze, "freeze", &["space"], "freeze") },
     Action { description: "choose a theme, with preview", ..look(ActionId::Theme, "theme", &["t"], "theme") },
     Action { description: "this help; type to search", ..look(ActionId::Help, "help", &["?"], "help") },
-    Action { description: "leave the console; nothing else stops", ..look(ActionId::Quit, "quit", &["q", "ctrl-c"], "quit") },
+    Action { description: "leave the console; a demo stops with it", ..look(ActionId::Quit, "quit", &["q", "ctrl-c"], "quit") },
     Action { description: "kitchens, zones, orders a second, events", ..look(ActionId::Fleet, "fleet", &["1"], "") },
     Action { description: "the way of the orders, moves, timeline", ..look(ActionId::Flow, "flow", &["2"], "") },
     Action { description: "one row down", ..look(ActionId::Down, "down", &["j", "down"], "") },

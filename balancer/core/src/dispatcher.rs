@@ -409,6 +409,8 @@ impl Core {
         if let Err(why) = policy::check(&policy) {
             return self.refuse(request, Refused::BadPolicy(why));
         }
+        let cycle = Duration::from_millis(policy.cycle_ms);
+        self.soft.next_cycle = self.soft.next_cycle.min(now.mono + cycle);
         self.emit(now, Event::PolicyChanged { policy: Box::new(policy), by });
         self.reply(request, Reply::Done("the policy is in force".into()));
     }

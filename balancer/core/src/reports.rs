@@ -27,7 +27,11 @@ enum Standing {
 impl Core {
     pub(crate) fn agent_says(&mut self, now: Now, connection: ConnectionId, message: AgentMessage) {
         if let AgentMessage::Hello(hello) = message {
-            return self.join(now, connection, *hello);
+            // One hello a connection: a second one would leave the first kitchen with a connection that is not its own.
+            if !self.soft.connections.contains_key(&connection) {
+                self.join(now, connection, *hello);
+            }
+            return;
         }
         // Whatever an old connection still says is repeated on the new one.
         let Some(number) = self.soft.connections.get(&connection).copied() else { return };

@@ -236,6 +236,21 @@ fn three_strikes_set_an_order_aside_with_its_output() {
 }
 
 #[test]
+fn a_failure_that_is_reported_again_is_settled_and_not_counted_as_late() {
+    let mut town = Town::new();
+    town.open("k1", 1, 1, &[]);
+    town.soup();
+    let lease = town.lease("k1", 1);
+    let (request, kitchen) = (town.request(), town.kitchen("k1"));
+    town.input(Input::Cordon { request, kitchen, by: by("ann") });
+    for _ in 0..2 {
+        town.says("k1", AgentMessage::Failed { lease, stage: 255, output: "burnt".into() });
+    }
+    assert!(town.settled_as_stale(lease).is_some());
+    assert_eq!(town.core.state().proof().stale_refused, 0);
+}
+
+#[test]
 fn losing_its_kitchen_before_it_was_started_is_no_strike() {
     let mut town = Town::new();
     for _ in 0..5 {

@@ -33,6 +33,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Orders on one page of a list.
 const PAGE_MAX: usize = 1_000;
 const PAGE_DEFAULT: usize = 50;
+/// Orders that one request looks at, however few fit its filter: `next` goes on from there.
+const LOOKS_MAX: usize = 20_000;
 
 /// [`protocol::api::PlaceOrder`] without copies: parsing is a tenth of an order's cost.
 #[derive(Deserialize)]
@@ -204,10 +206,16 @@ pub(super) async fn list(hub: &Arc<Hub>, request: &Request<Incoming>) -> Answer 
             filter.state.is_none_or(|wanted| order.state == wanted)
                 && kitchen.is_none_or(|number| number.is_some() && order.kitchen == number)
         };
-        let mut found = state.orders().below(filter.below).filter(fits);
-        let orders: Vec<_> = found.by_ref().take(filter.limit).map(|order| views::order(state, order)).collect();
-        let more = found.next().is_some();
-        let next = orders.last().filter(|_| more).map(|order| order.id.to_string());
+        let (mut orders, mut looked, mut last) = (Vec::new(), 0, None);
+        let mut below = state.orders().below(filter.below).peekable();
+        while let Some(order) = below.next_if(|_| orders.len() < filter.limit && looked < LOOKS_MAX) {
+            looked += 1;
+            last = Some(order.id);
+            if fits(&order) {
+                orders.push(views::order(state, order));
+            }
+        }
+        let next = last.filter(|_| below.peek().is_some()).map(|id| id.to_string());
         OrderPage { orders, next, position: state.position() }
     });
     match page.await {

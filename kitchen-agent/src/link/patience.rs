@@ -9,7 +9,7 @@ use protocol::link::Refusal;
 /// The longest first wait.
 const FIRST: Duration = Duration::from_millis(100);
 /// The longest wait ever: a city that comes back is full again in that time.
-const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(1);
 /// The longest wait while another process still has this kitchen's id: it has probably just died.
 const IN_USE: Duration = Duration::from_millis(400);
 /// How long a kitchen's id may be in use: two leases and a takeover. Then somebody else really has it.

@@ -298,7 +298,8 @@ impl App {
         let Some(Page::Order(page)) = self.pages.last() else { return };
         let id = page.id;
         let state = page.order.as_ref().map_or("unknown", |order| order.state.word());
-        let lines = vec![format!("1 order, now {state}"), "a cancelled order is never cooked".to_owned()];
+        let lines =
+            vec![format!("1 order, now {state}"), "it stops being cooked, and a late result is refused".to_owned()];
         let (title, word) = (format!("Cancel {id}"), id.to_string());
         let question = Question { title, lines, request: Request::Cancel(id), verb: "Cancel it", go: false };
         self.dialog = Some(Dialog::Typed { question, word, input: Field::default() });

@@ -20,7 +20,10 @@ pub fn radius(city: &City, kitchen: &Kitchen, verb: &str) -> Vec<String> {
     } else {
         lines.push(format!("{verb} 1 kitchen that is not alive now"));
     }
-    lines.push(format!("{} move ({oven} in the oven)", plural(held, "order", "orders")));
+    let cooking = row.map_or(0, |row| row.cooking);
+    let fate = if verb.starts_with("drain") { "finish in place" } else { "cook again" };
+    let waiting = held.saturating_sub(u64::from(cooking));
+    lines.push(format!("{} move, {cooking} {fate} ({oven} in the oven)", plural(waiting, "order", "orders")));
     let places = city.places();
     let own = if kitchen.health() == Some(Health::Alive) { u64::from(kitchen.capacity) } else { 0 };
     let left = places.saturating_sub(own);

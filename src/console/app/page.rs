@@ -108,7 +108,9 @@ impl Page {
                 page.find_selected();
                 changed
             }
-            (Self::Kitchen(page), Err(why)) => complain(&mut page.error, why),
+            (Self::Kitchen(page), Err(why)) if *request == Request::Kitchen(page.id.clone()) => {
+                complain(&mut page.error, why)
+            }
             (Self::Order(page), Ok(Answer::Order(order))) if order.id == page.id => replace(&mut page.order, order),
             (Self::Order(page), Ok(Answer::Explain(view))) if view.id == page.id => replace(&mut page.explain, view),
             (Self::Order(page), Ok(Answer::History(view))) if view.id == page.id => replace(&mut page.history, view),

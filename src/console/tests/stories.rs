@@ -223,7 +223,7 @@ fn a_kill_is_sent_only_after_the_whole_name() {
     let mut app = busy((80, 24));
     assert!(type_keys(&mut app, &["K", "enter"]).is_empty());
     assert!(screen(&app).contains("kills 1 of 2 alive"));
-    assert!(screen(&app).contains("10 orders move (2 in the oven)"));
+    assert!(screen(&app).contains("5 orders move, 5 cook again (2 in the oven)"));
     assert!(screen(&app).contains("capacity left 66 %"));
     app.update(Input::Paste("kitchen_1".to_owned()), app.now);
     assert!(type_keys(&mut app, &["enter"]).is_empty(), "a paste does not arm");

@@ -3,7 +3,7 @@
 //! ```text
 //!  ╭─ Kill kitchen_2 ──────────────────────────╮
 //!  │ kills 1 of 4 alive, zone Harbor           │
-//!  │ 7 orders move (2 in the oven)             │
+//!  │ 3 orders move, 4 cook again (2 in the oven)│
 //!  │ capacity left 81 %: 38 of 52 places       │
 //!  │ type kitchen_2 to arm: kitch_             │
 //!  │ enter kills, esc does nothing             │

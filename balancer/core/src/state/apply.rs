@@ -49,7 +49,7 @@ impl State {
             Event::Started { order, stage, .. } => self.started(*order, *stage),
             Event::StageDone { order, stage, .. } => self.stage_done(*order, *stage),
             Event::Completed { order, cooked_ms, .. } => self.completed(*order, *cooked_ms, at),
-            Event::AttemptFailed { order, output, .. } => self.attempt_failed(*order, output),
+            Event::AttemptFailed { order, token, output, .. } => self.attempt_failed(*order, *token, output),
             Event::LeaseLost { order, cause, .. } => self.lease_lost(*order, *cause),
             Event::MoveFailed { order, from, to, reason, result } => {
                 self.counts.moves_failed += 1;
@@ -205,11 +205,13 @@ impl State {
         }
     }
 
-    fn attempt_failed(&mut self, id: OrderId, output: &str) {
+    fn attempt_failed(&mut self, id: OrderId, token: FencingToken, output: &str) {
         self.leave_place(id);
         let Some(order) = self.touch(id) else { return };
         order.strikes = order.strikes.saturating_add(1);
         order.failure = Some(output.into());
+        // The same report repeated is no late result.
+        order.refused = token;
         order.next_cause = Cause::Retry;
         let kitchen = order.kitchen;
         self.wait_again(id);
