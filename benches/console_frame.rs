@@ -63,6 +63,8 @@ fn frame(position: u64, rows: Vec<KitchenRow>) -> Frame {
         collapsed: BTreeMap::from([("accepted".to_owned(), 1_000), ("completed".to_owned(), 999)]),
         dropped: 0,
         moves: Vec::new(),
+        alerts: None,
+        balancers: None,
     }
 }
 

@@ -112,6 +112,9 @@ impl Feed {
                 MoveResult::Done,
                 Some(u64::from(*pause_ms)),
             ),
+            Event::Leased { order, kitchen, cause: Cause::Handover { from, reason, .. }, .. } => {
+                (*order, *from, *kitchen, HopKind::Handover, reason.word(), MoveResult::Done, None)
+            }
             Event::Leased { order, kitchen, cause: Cause::Recover { from, cause }, .. } => {
                 (*order, *from, *kitchen, HopKind::Recover, cause.word(), MoveResult::Done, None)
             }
@@ -246,6 +249,8 @@ fn delta(inner: &mut Inner, now: Now) -> Option<Frame> {
         collapsed: collapsed.into_iter().map(|(word, count)| (word.to_owned(), count)).collect(),
         dropped: std::mem::take(&mut feed.dropped),
         moves: std::mem::take(&mut feed.moves),
+        alerts: None,
+        balancers: None,
     })
 }
 
@@ -266,6 +271,8 @@ fn snapshot(hub: &Hub, inner: &Inner, now: Now) -> Frame {
         collapsed: BTreeMap::new(),
         dropped: 0,
         moves: Vec::new(),
+        alerts: None,
+        balancers: None,
     }
 }
 

@@ -403,11 +403,9 @@ impl Inner {
             self.observe(recorded);
         }
         self.feed.moves_asked(self.core.state(), &moves);
-        let after = After {
-            effects: self.core.take_effects(),
-            reads: std::mem::take(&mut self.reads),
-            frames: std::mem::take(&mut self.frames),
-        };
+        let effects = self.core.take_effects();
+        let effects = self.send_urgent(effects);
+        let after = After { effects, reads: std::mem::take(&mut self.reads), frames: std::mem::take(&mut self.frames) };
         if events.is_empty() && after.is_empty() {
             return;
         }
@@ -423,6 +421,21 @@ impl Inner {
             tracing::error!("the ledger takes nothing more: ending at once");
             std::process::abort();
         }
+    }
+
+    /// Sends what follows from no event, whatever the disk does, and gives the rest back.
+    fn send_urgent(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
+        if self.in_flight == 0 {
+            return effects;
+        }
+        let mut rest = Vec::with_capacity(effects.len());
+        for effect in effects {
+            match effect {
+                Effect::TellNow(connection, message) => self.post(connection, message),
+                other => rest.push(other),
+            }
+        }
+        rest
     }
 
     /// Folds one event into the figures of the last seconds.
@@ -443,8 +456,12 @@ impl Inner {
                     self.metrics.moved(cause.kind(), "done");
                     self.metrics.pause_seconds.add(f64::from(*pause_ms) / 1e3);
                 }
-                balancer_core::event::Cause::Recover { .. } | balancer_core::event::Cause::Retry => {}
+                balancer_core::event::Cause::Handover { .. } => self.metrics.moved(cause.kind(), "done"),
+                balancer_core::event::Cause::Recover { .. }
+                | balancer_core::event::Cause::Retry
+                | balancer_core::event::Cause::Release => {}
             },
+            Event::HandedOver { pause_ms, .. } => self.metrics.pause_seconds.add(f64::from(*pause_ms) / 1e3),
             Event::MoveFailed { result, .. } => self.metrics.moved(protocol::api::HopKind::Reassign, result.word()),
             _ => {}
         }
@@ -455,7 +472,9 @@ impl Inner {
         for effect in after.effects {
             match effect {
                 Effect::Reply(request, reply) => self.deliver(request, reply),
-                Effect::Tell(connection, message) => self.post(connection, message),
+                Effect::Tell(connection, message) | Effect::TellNow(connection, message) => {
+                    self.post(connection, message);
+                }
                 Effect::Close(connection) => self.close(connection),
             }
         }

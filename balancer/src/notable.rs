@@ -1,15 +1,16 @@
 //! Which events are worth a line on a screen, and how the line reads. Everything else is only counted.
 
 use balancer_core::event::Cause;
+use balancer_core::input::Operator;
 use balancer_core::{Event, KitchenNo, Recorded, State};
-use protocol::api::Schedulable;
+use protocol::api::{Algorithm, Schedulable};
 use protocol::feed::{FeedEvent, Tone};
 use protocol::text::clean;
 
 /// The line of an event, if it has one. `state` is already past the event.
 pub(crate) fn event(state: &State, recorded: &Recorded) -> Option<FeedEvent> {
     let name = |number: KitchenNo| state.kitchen(number).id.to_string();
-    let by = |operator: &balancer_core::input::Operator| {
+    let by = |operator: &Operator| {
         let who = if operator.name.is_empty() { "somebody".into() } else { clean(&operator.name, 40) };
         if operator.reason.is_empty() {
             format!("by {who}")
@@ -20,10 +21,8 @@ pub(crate) fn event(state: &State, recorded: &Recorded) -> Option<FeedEvent> {
     let (tone, subject, text) = match &recorded.event {
         Event::EpochStarted { epoch } => (Tone::Good, format!("epoch {epoch}"), "a leader begins its reign".into()),
         Event::CityChanged { city } => (Tone::Info, clean(&city.name, 40), "the city was brought up to date".into()),
-        Event::PolicyChanged { policy, by: operator } => {
-            let text = if operator.name.is_empty() { "in force".into() } else { format!("in force {}", by(operator)) };
-            (Tone::Info, policy.algorithm.word().into(), text)
-        }
+        Event::PolicyChanged { policy, by: operator } => policy_line(policy.algorithm, operator, &by(operator)),
+        Event::PolicySet { policy, by: operator } => policy_line(policy.algorithm, operator, &by(operator)),
         Event::KitchenRegistered(registered) => {
             let zone = state.zone(registered.zone).map_or("", |zone| zone.name.as_str());
             let text = format!(
@@ -41,6 +40,16 @@ pub(crate) fn event(state: &State, recorded: &Recorded) -> Option<FeedEvent> {
             let tone = if *schedulable == Schedulable::Open { Tone::Good } else { Tone::Warn };
             (tone, name(*kitchen), format!("{} {}", schedulable.word(), by(operator)))
         }
+        Event::DrainStarted { kitchen, deadline_ms, by: operator } => {
+            let text = format!("draining for at most {} s {}", deadline_ms / 1_000, by(operator));
+            (Tone::Warn, name(*kitchen), text)
+        }
+        Event::MoveOrdered { order, to, by: operator } => {
+            (Tone::Info, order.to_string(), format!("to be moved to {} {}", name(*to), by(operator)))
+        }
+        Event::Requeued { order, by: operator } => {
+            (Tone::Good, order.to_string(), format!("released from quarantine {}", by(operator)))
+        }
         Event::Drained { kitchen } => (Tone::Good, name(*kitchen), "drained: the agent reports empty".into()),
         Event::Leased { kitchen, cause: Cause::Reassign { from, reason, .. }, .. } => {
             return line(
@@ -51,6 +60,11 @@ pub(crate) fn event(state: &State, recorded: &Recorded) -> Option<FeedEvent> {
                 name(*from),
                 format!("-> {} {}", name(*kitchen), reason.word()),
             );
+        }
+        Event::Leased { kitchen, cause: Cause::Handover { from, reason, saved_ms }, .. } => {
+            let saved = f64::from(*saved_ms) / 1e3;
+            let text = format!("-> {} {}, {saved:.1} s of cooking kept", name(*kitchen), reason.word());
+            return line(state, recorded, "handed_over", Tone::Info, name(*from), text);
         }
         Event::Leased { kitchen, cause: Cause::Recover { from, cause }, .. } => {
             return line(
@@ -90,9 +104,15 @@ pub(crate) fn event(state: &State, recorded: &Recorded) -> Option<FeedEvent> {
         | Event::Started { .. }
         | Event::StageDone { .. }
         | Event::Completed { .. }
+        | Event::HandedOver { .. }
         | Event::LeaseLost { .. } => return None,
     };
     line(state, recorded, recorded.event.word(), tone, subject, text)
+}
+
+fn policy_line(algorithm: Algorithm, operator: &Operator, by: &str) -> (Tone, String, String) {
+    let text = if operator.name.is_empty() { "in force".into() } else { format!("in force {by}") };
+    (Tone::Info, algorithm.word().into(), text)
 }
 
 fn line(
@@ -119,6 +139,11 @@ pub(crate) fn detail(kitchens: &[String], event: &Event) -> String {
             Cause::Recover { from, cause } => {
                 format!("recovered from {} to {} with token {token}: {}", name(*from), name(*kitchen), cause.word())
             }
+            Cause::Handover { from, reason, saved_ms } => {
+                let (from, to, reason) = (name(*from), name(*kitchen), reason.word());
+                format!("handed over from {from} to {to} with token {token}: {reason}, {saved_ms} ms of cooking kept")
+            }
+            Cause::Release => format!("out of quarantine, to {} with token {token}", name(*kitchen)),
             Cause::Retry => format!("again, to {} with token {token}", name(*kitchen)),
         },
         Event::Started { stage, token, .. } => format!("at stage {} under {token}", stage.saturating_add(1)),
@@ -132,7 +157,12 @@ pub(crate) fn detail(kitchens: &[String], event: &Event) -> String {
         Event::Cancelled { by, .. } => format!("by {}", if by.name.is_empty() { "somebody" } else { &by.name }),
         Event::DeadLettered { strikes, .. } => format!("after {strikes} failed or lost attempts"),
         Event::StaleRefused { kitchen, token, .. } => format!("late result of {} under {token}", name(*kitchen)),
+        Event::MoveOrdered { to, by, .. } => format!("to {} by {}", name(*to), by.name),
+        Event::HandedOver { token, pause_ms, .. } => format!("cooked again under {token} after {pause_ms} ms"),
+        Event::Requeued { by, .. } => format!("by {}", if by.name.is_empty() { "somebody" } else { &by.name }),
         Event::EpochStarted { .. }
+        | Event::PolicySet { .. }
+        | Event::DrainStarted { .. }
         | Event::CityChanged { .. }
         | Event::PolicyChanged { .. }
         | Event::KitchenRegistered(_)

@@ -134,8 +134,8 @@ impl Judge {
                 self.last_token = token;
                 let story = self.open(order)?;
                 let free = match cause {
-                    Cause::Reassign { from, .. } => story.holder == Some(from),
-                    Cause::Dispatch | Cause::Recover { .. } | Cause::Retry => story.holder.is_none(),
+                    Cause::Reassign { from, .. } | Cause::Handover { from, .. } => story.holder == Some(from),
+                    Cause::Dispatch | Cause::Recover { .. } | Cause::Retry | Cause::Release => story.holder.is_none(),
                 };
                 ensure(free, || format!("{order}: leased by {token} while another kitchen holds it"))?;
                 (story.token, story.holder) = (Some(token), Some(kitchen));
@@ -160,7 +160,12 @@ impl Judge {
                     .is_some_and(|story| story.holder.is_some() && story.end.is_none() && story.token == Some(token));
                 ensure(!current, || format!("{order}: the result of the current token {token} was refused"))?;
             }
+            Event::Requeued { order, .. } => self.requeued(order)?,
+            Event::HandedOver { order, token, .. } => self.holder(order, token).map(|_| ())?,
             Event::CityChanged { .. }
+            | Event::PolicySet { .. }
+            | Event::DrainStarted { .. }
+            | Event::MoveOrdered { .. }
             | Event::PolicyChanged { .. }
             | Event::KitchenRegistered(_)
             | Event::KitchenLost { .. }
@@ -172,6 +177,13 @@ impl Judge {
             | Event::Drained { .. } => {}
         }
         ensure(row == self.epoch, || format!("a row of epoch {row} after epoch {} began", self.epoch))
+    }
+
+    fn requeued(&mut self, order: OrderId) -> Result<(), String> {
+        let story = self.orders.get_mut(&order).ok_or_else(|| format!("{order} was never accepted"))?;
+        ensure(story.end == Some(End::DeadLettered), || format!("{order} is released but was not in quarantine"))?;
+        (story.end, story.holder) = (None, None);
+        Ok(())
     }
 
     fn accepted(&mut self, order: OrderId, key: Option<Box<str>>) -> Result<(), String> {

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use balancer_core::event::{Cause, KitchenNo};
 use balancer_core::policy::{ONE, WEIGHT_SUM};
-use balancer_core::state::Order;
+use balancer_core::state::{Kitchen, Order};
 use balancer_core::{Decision, Now, State};
 use protocol::api::{
-    AlternativeView, BalancerView, CandidateView, ExcludedView, ExplainView, Health, HealthCounts, HopKind, HopView,
-    ItemBody, KitchenView, Kpi, MigrationView, MoveResult, OrderView, RushView, StageView, Status,
+    AlternativeView, BalancerView, CandidateView, DrainView, ExcludedView, ExplainView, Health, HealthCounts, HopKind,
+    HopView, ItemBody, KitchenView, Kpi, MigrationView, MoveResult, OrderView, RushView, Schedulable, StageView,
+    Status,
 };
 use protocol::city::{DishNo, ZoneNo};
 use protocol::feed::{Flow, KitchenInfo, KitchenRow, Snapshot};
-use protocol::{KitchenId, OrderState};
+use protocol::link::StayReason;
+use protocol::{KitchenId, OrderState, WallTime};
 
 use crate::hub::{Hub, Inner};
 use crate::{VERSION, clock};
@@ -38,11 +40,12 @@ fn kitchen_id(state: &State, number: KitchenNo) -> KitchenId {
 #[must_use]
 pub fn order(state: &State, order: &Order) -> OrderView {
     let hops = order.hops.iter().map(|hop| {
-        let (reason, pause_ms) = match hop.cause {
-            Cause::Dispatch | Cause::Retry => (None, None),
-            Cause::Reassign { reason, pause_ms, .. } => (Some(reason.word().to_owned()), Some(u64::from(pause_ms))),
-            Cause::Recover { cause, .. } => (Some(cause.word().to_owned()), None),
+        let reason = match hop.cause {
+            Cause::Dispatch | Cause::Retry | Cause::Release => None,
+            Cause::Reassign { reason, .. } | Cause::Handover { reason, .. } => Some(reason.word().to_owned()),
+            Cause::Recover { cause, .. } => Some(cause.word().to_owned()),
         };
+        let pause_ms = hop.pause_ms.map(u64::from);
         let kitchen = kitchen_id(state, hop.kitchen);
         HopView { kitchen, token: hop.token, kind: hop.cause.kind(), reason, pause_ms, at: hop.at }
     });
@@ -66,7 +69,21 @@ pub fn order(state: &State, order: &Order) -> OrderView {
         hops: hops.collect(),
         completed_at: order.ended_at,
         failure: order.failure.as_deref().map(str::to_owned),
+        wasted_ms: u64::from(order.wasted_ms),
+        stays: stays(state, order).map(str::to_owned),
     }
+}
+
+/// Why an order that is being cooked in a kitchen under drain stays there.
+fn stays(state: &State, order: &Order) -> Option<&'static str> {
+    let number = order.kitchen.filter(|_| order.state == OrderState::Cooking)?;
+    if state.kitchen(number).schedulable != Schedulable::Draining {
+        return None;
+    }
+    if order.in_the_oven {
+        return Some(StayReason::InTheOven.word());
+    }
+    (order.stages_done + 1 >= order.stages).then_some(StayReason::NearlyDone.word())
 }
 
 fn stage(state: &State, order: &Order) -> StageView {
@@ -104,7 +121,20 @@ pub fn kitchen(inner: &Inner, now: Duration, number: KitchenNo) -> KitchenView {
         lost_leases: kitchen.lost_leases,
         avg_ms: (kitchen.avg_ms > 0).then_some(u64::from(kitchen.avg_ms)),
         since: kitchen.since,
+        note: None,
+        drain: drain(kitchen, WallTime::now()),
     }
+}
+
+fn drain(kitchen: &Kitchen, now: WallTime) -> Option<DrainView> {
+    let count = |orders: usize| u32::try_from(orders).unwrap_or(u32::MAX);
+    let terms = kitchen.drain?;
+    Some(DrainView {
+        waiting: count(kitchen.waiting.len()),
+        cooking: count(kitchen.cooking.len()),
+        in_the_oven: kitchen.in_the_oven,
+        deadline_left_ms: terms.deadline_ms.saturating_sub(now.ms_since(terms.since)),
+    })
 }
 
 /// One of the four factors of a candidate.
@@ -173,7 +203,7 @@ pub fn migrations(inner: &Inner, limit: usize) -> Vec<MigrationView> {
         order: Some(one.order),
         from: kitchen_id(state, one.from),
         to: Some(kitchen_id(state, one.to)),
-        kind: HopKind::Reassign,
+        kind: one.kind,
         reason: one.reason.word().into(),
         pause_ms: one.pause_ms.map(u64::from),
         result: one.result,
@@ -250,7 +280,13 @@ pub fn status(hub: &Hub, inner: &Inner, now: Now) -> Status {
     let state = inner.core.state();
     Status {
         city: state.city().name.clone(),
-        leader: BalancerView { id: hub.id.clone(), role: "leader".into(), pid: std::process::id() },
+        leader: BalancerView {
+            id: hub.id.clone(),
+            role: "leader".into(),
+            pid: std::process::id(),
+            url: None,
+            position: None,
+        },
         standbys: Vec::new(),
         epoch: state.epoch(),
         position: state.position(),
@@ -260,6 +296,7 @@ pub fn status(hub: &Hub, inner: &Inner, now: Now) -> Status {
         kpi: kpi(inner, now),
         rush: rush(inner, now.mono),
         version: VERSION.into(),
+        alerts: Vec::new(),
     }
 }
 

@@ -238,6 +238,10 @@ impl Agent {
             BalancerMessage::Stop(lease) => self.stop_and_forget(lease),
             BalancerMessage::Renewed { seq, lost } => self.renewed(seq, &lost),
             BalancerMessage::Settled { lease, stale } => self.settled(lease, stale),
+            BalancerMessage::Reserve { .. }
+            | BalancerMessage::Unreserve { .. }
+            | BalancerMessage::Handover { .. }
+            | BalancerMessage::Resume(_) => {}
         }
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::{Health, HopKind, Kpi, MoveResult, Proof, RushView, Schedulable};
+use crate::api::{Alert, BalancerView, Health, HopKind, Kpi, MoveResult, Proof, RushView, Schedulable};
 use crate::city::Zone;
 use crate::ids::{Epoch, KitchenId, OrderId, Position};
 use crate::time::WallTime;
@@ -58,6 +58,12 @@ pub struct Frame {
     /// Moves that began or ended.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moves: Vec<FeedMove>,
+    /// What is wrong now; absent if unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alerts: Option<Vec<Alert>>,
+    /// The balancers, leader first; absent if unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balancers: Option<Vec<BalancerView>>,
 }
 
 /// What does not change with every order.

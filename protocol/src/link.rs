@@ -13,7 +13,7 @@ use crate::ids::{Epoch, FencingToken, KitchenId, OrderId};
 use crate::order::{Item, Priority};
 
 /// The version this program speaks; it changes with any change of a message.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// The largest frame, in bytes: 4,000 named leases fit, and a hostile peer cannot make us buffer more.
 pub const FRAME_MAX: usize = 64 * 1024;
 /// The most leases named in one heartbeat; a larger kitchen sends several.
@@ -22,6 +22,9 @@ pub const HEARTBEAT_LEASES_MAX: usize = 3_000;
 pub const BATCH_MAX: usize = 512;
 /// The longest output of a failed cooking command that is kept, in bytes.
 pub const OUTPUT_MAX: usize = 2_048;
+/// A paused order goes on in its kitchen when neither `Stop` nor `Resume` came for so long, in milliseconds: above a round
+/// trip and a slow sync, and no longer than a lease.
+pub const PAUSE_MAX_MS: u32 = 1_500;
 /// The path of the WebSocket on a balancer.
 pub const PATH: &str = "/api/v1/link";
 
@@ -130,6 +133,62 @@ pub enum AgentMessage {
     },
     /// The agent ends on purpose and holds nothing more.
     Goodbye,
+    /// A place is kept for the order that is handed over to this kitchen.
+    Reserved {
+        /// Which order.
+        order: OrderId,
+    },
+    /// No place is kept.
+    ReserveRefused {
+        /// Which order.
+        order: OrderId,
+        /// Why.
+        why: DeclineReason,
+    },
+    /// Cooking is paused at a checkpoint, for a handover. The order stays, and its lease is renewed, until `Stop` says that
+    /// another kitchen has it or `Resume` says that it goes on here; after [`PAUSE_MAX_MS`] without either it goes on.
+    Paused {
+        /// Which lease.
+        lease: LeaseName,
+        /// How many stages are done.
+        stages_done: u8,
+    },
+    /// The order is not handed over; cooking goes on.
+    HandoverRefused {
+        /// Which lease.
+        lease: LeaseName,
+        /// Why.
+        why: StayReason,
+    },
+}
+
+/// Why an order that is being cooked finishes where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StayReason {
+    /// Its stage cannot be broken off.
+    InTheOven,
+    /// Its last stage is running.
+    NearlyDone,
+    /// It is done; the report is on its way.
+    Finished,
+    /// It has not begun: it can be given back instead.
+    NotStarted,
+    /// The agent does not have it.
+    Unknown,
+}
+
+impl StayReason {
+    /// The word in JSON and on screens.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::InTheOven => "in_the_oven",
+            Self::NearlyDone => "nearly_done",
+            Self::Finished => "finished",
+            Self::NotStarted => "not_started",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// Why an agent keeps an order it was asked to give back.
@@ -202,6 +261,27 @@ pub enum BalancerMessage {
         /// Whether the report was refused as stale.
         stale: bool,
     },
+    /// Keep a place for an order that another kitchen may hand over.
+    Reserve {
+        /// Which order.
+        order: OrderId,
+        /// For how long at most, in milliseconds.
+        for_ms: u32,
+    },
+    /// The order does not come: the place is free.
+    Unreserve {
+        /// Which order.
+        order: OrderId,
+    },
+    /// Pause at the next checkpoint, so that another kitchen can go on with the order.
+    Handover {
+        /// Which lease.
+        lease: LeaseName,
+        /// A stage that may be broken off is broken off after so long.
+        max_wait_ms: u32,
+    },
+    /// The handover does not happen: go on with a paused order.
+    Resume(LeaseName),
 }
 
 /// What a new agent needs to know.

@@ -53,6 +53,15 @@ pub struct Policy {
     /// Whether an idle station takes waiting orders from elsewhere
     #[arg(long, value_name = "true|false")]
     pub steal: Option<bool>,
+    /// Whether a drain hands over orders that are being cooked
+    #[arg(long, value_name = "true|false")]
+    pub handover: Option<bool>,
+    /// The source of a handover runs to its next checkpoint, or so long
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub handover_max_wait: Option<Duration>,
+    /// Orders that would wait longer for a station are refused at the door, high priority at twice as long; 0s: no bound
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub max_wait: Option<Duration>,
     #[command(flatten)]
     pub(super) reach: Reach,
     #[command(flatten)]
@@ -91,6 +100,9 @@ impl Policy {
             max_hops: self.max_hops,
             migrate: self.migrate,
             steal: self.steal,
+            handover: self.handover,
+            handover_max_wait_ms: self.handover_max_wait.map(in_ms),
+            max_wait_ms: self.max_wait.map(in_ms),
         }
     }
 }
@@ -113,6 +125,11 @@ fn policy_pairs(policy: &PolicyView) -> String {
             format!("{}, {} a cycle of {} ms", word(policy.migrate), policy.max_migrations_per_cycle, policy.cycle_ms),
         ),
         ("stealing", word(policy.steal).into()),
+        ("handover", format!("{}, at most {} ms", word(policy.handover), policy.handover_max_wait_ms)),
+        (
+            "waiting",
+            if policy.max_wait_ms == 0 { "without bound".into() } else { format!("at most {} ms", policy.max_wait_ms) },
+        ),
         ("an order", format!("stays {} ms, at most {} hops", policy.min_stay_ms, policy.max_hops)),
     ])
 }

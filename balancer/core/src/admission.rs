@@ -7,7 +7,7 @@ use protocol::{OrderId, Priority};
 use crate::dispatcher::{Core, Guard};
 use crate::effect::{Refused, Reply};
 use crate::event::{Accepted, Event};
-use crate::input::{NewOrder, Now, RequestId};
+use crate::input::{DiskHealth, NewOrder, Now, RequestId};
 use crate::limits;
 use crate::state::State;
 
@@ -27,6 +27,11 @@ impl Core {
         if let Some(receipt) = self.receipt(id) {
             self.reply(request, Reply::Placed(receipt));
         }
+    }
+
+    /// The ledger's disk has changed.
+    pub(crate) fn disk_is(&mut self, _now: Now, health: DiskHealth) {
+        self.soft.disk = health;
     }
 
     /// Takes an order that has passed the door.

@@ -87,6 +87,9 @@ impl Core {
             Input::Join { connection, hello } => self.join(now, connection, *hello),
             Input::Agent { connection, message } => self.agent_says(now, connection, message),
             Input::Left { connection } => self.left(connection),
+            Input::Gone { request, kitchen, pid } => self.gone(now, request, &kitchen, pid),
+            Input::Release { request, order, by } => self.release(now, request, order, by),
+            Input::Disk(health) => self.disk_is(now, health),
             Input::Tick => {}
         }
         self.due(now);
@@ -190,7 +193,7 @@ impl Core {
             self.emit(now, Event::CityChanged { city: Box::new(merged) });
         }
         if self.state.policy.is_none() {
-            self.emit(now, Event::PolicyChanged { policy: Box::new(policy), by: Operator::default() });
+            self.emit(now, Event::PolicySet { policy: Box::new(policy), by: Operator::default() });
         }
         self.adopt(now);
     }
@@ -300,6 +303,13 @@ impl Core {
         }
     }
 
+    /// Tells a kitchen, if it is connected, what follows from no event.
+    pub(crate) fn tell_now(&mut self, kitchen: KitchenNo, message: BalancerMessage) {
+        if let Some(connection) = self.soft.link(kitchen).connection {
+            self.effects.push(Effect::TellNow(connection, message));
+        }
+    }
+
     /// Records a fact: applies it, and keeps the soft state in step.
     pub(crate) fn emit(&mut self, now: Now, event: Event) {
         let recorded = Recorded { at: now.wall, event };
@@ -314,7 +324,7 @@ impl Core {
                 self.soft.leases.give(now.mono, *order, token.counter);
                 self.stealable(*order, now.mono);
                 self.load_changed(*kitchen);
-                if let Cause::Reassign { from, .. } = cause {
+                if let Cause::Reassign { from, .. } | Cause::Handover { from, .. } = cause {
                     self.freed(*from);
                 }
             }
@@ -339,13 +349,19 @@ impl Core {
             Event::KitchenLost { kitchen, .. }
             | Event::KitchenReturned { kitchen }
             | Event::KitchenScheduling { kitchen, .. }
+            | Event::DrainStarted { kitchen, .. }
             | Event::Drained { kitchen } => self.refresh(*kitchen),
-            Event::CityChanged { .. } | Event::PolicyChanged { .. } => self.configure_routing(),
+            Event::CityChanged { .. } | Event::PolicyChanged { .. } | Event::PolicySet { .. } => {
+                self.configure_routing()
+            }
             Event::Accepted(_)
             | Event::StageDone { .. }
             | Event::MoveFailed { .. }
             | Event::StaleRefused { .. }
             | Event::EpochStarted { .. }
+            | Event::MoveOrdered { .. }
+            | Event::HandedOver { .. }
+            | Event::Requeued { .. }
             | Event::RushStarted { .. }
             | Event::RushEnded { .. } => {}
         }
@@ -389,6 +405,18 @@ impl Core {
         })
     }
 
+    /// An operator gives an order another chance.
+    fn release(&mut self, now: Now, request: RequestId, id: OrderId, by: Operator) {
+        let Some(order) = self.state.orders.get(id) else {
+            return self.refuse(request, Refused::NoSuchOrder(id));
+        };
+        if order.state != OrderState::DeadLettered {
+            return self.refuse(request, Refused::NotInQuarantine { order: id, state: order.state.word() });
+        }
+        self.emit(now, Event::Requeued { order: id, by });
+        self.reply(request, Reply::Done(format!("{id} waits again, with a clean record")));
+    }
+
     fn cancel(&mut self, now: Now, request: RequestId, id: OrderId, by: Operator) {
         let Some(order) = self.state.orders.get(id) else {
             return self.refuse(request, Refused::NoSuchOrder(id));
@@ -411,7 +439,7 @@ impl Core {
         }
         let cycle = Duration::from_millis(policy.cycle_ms);
         self.soft.next_cycle = self.soft.next_cycle.min(now.mono + cycle);
-        self.emit(now, Event::PolicyChanged { policy: Box::new(policy), by });
+        self.emit(now, Event::PolicySet { policy: Box::new(policy), by });
         self.reply(request, Reply::Done("the policy is in force".into()));
     }
 

@@ -13,6 +13,8 @@ pub enum Effect {
     Reply(RequestId, Reply),
     /// Tell an agent.
     Tell(ConnectionId, BalancerMessage),
+    /// Tell an agent at once: it follows from no event, so it waits for none. Renewals, which must not fail with the disk.
+    TellNow(ConnectionId, BalancerMessage),
     /// End a connection after what was told.
     Close(ConnectionId),
 }
@@ -66,6 +68,20 @@ pub enum Refused {
     NothingToChange { kitchen: KitchenId, state: &'static str },
     #[error("no rush is running")]
     NoRush,
+    #[error("an order would wait about {wait_ms} ms for a station ({waiting} wait already): come back later")]
+    LineTooLong { waiting: usize, wait_ms: u64 },
+    #[error("the ledger's disk is full: nothing can be accepted until there is space; what was accepted is safe")]
+    DiskFull,
+    #[error("the ledger's disk does not answer: nothing can be accepted until it does; what was accepted is safe")]
+    DiskSlow,
+    #[error("{order} is {state}, not in quarantine: there is nothing to release")]
+    NotInQuarantine { order: OrderId, state: &'static str },
+    #[error("{order} finishes in {kitchen}: {why}")]
+    FinishesInPlace { order: OrderId, kitchen: KitchenId, why: &'static str },
+    #[error("less than half of the capacity is alive: orders are only recovered, not moved")]
+    Panic,
+    #[error("process {pid} is not the one that cooks in {kitchen}: nothing was changed")]
+    NotThatProcess { kitchen: KitchenId, pid: u32 },
     #[error("{0}")]
     BadPolicy(String),
 }

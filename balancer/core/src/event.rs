@@ -1,7 +1,10 @@
 //! Facts, past tense, in the sequence of the ledger. Never a wish, and never anything that a replay would have to decide.
 //!
-//! A journal row is a run of [`Recorded`] in postcard. Variants and fields are only ever added at the end: rows of an
-//! older release must read back as they were written.
+//! A journal row is a run of [`Recorded`] in postcard. Variants are only ever added at the end, and a variant's fields never
+//! change: rows of an older release must read back as they were written. A body that grows gets a variant of its own, and
+//! the old shape stays beside it (`event/v1.rs`).
+
+mod v1;
 
 use protocol::api::{HopKind, MoveResult, PolicyView, Schedulable};
 use protocol::city::{City, ZoneNo};
@@ -9,6 +12,7 @@ use protocol::{Epoch, FencingToken, Item, KitchenId, OrderId, Priority, WallTime
 use serde::{Deserialize, Serialize};
 
 use crate::input::Operator;
+pub use v1::PolicyV1;
 
 /// A kitchen by its place in the ledger: given at its first registration, never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -82,6 +86,7 @@ pub enum MoveReason {
     IdleStation,
     Operator,
     Drain,
+    SlowKitchen,
 }
 
 impl MoveReason {
@@ -93,6 +98,7 @@ impl MoveReason {
             Self::IdleStation => "idle_station",
             Self::Operator => "operator",
             Self::Drain => "drain",
+            Self::SlowKitchen => "slow_kitchen",
         }
     }
 }
@@ -108,6 +114,7 @@ pub enum LossCause {
     Returned,
     Declined,
     DrainDeadline,
+    ProcessExited,
 }
 
 impl LossCause {
@@ -122,6 +129,7 @@ impl LossCause {
             Self::Returned => "returned",
             Self::Declined => "declined",
             Self::DrainDeadline => "drain_deadline",
+            Self::ProcessExited => "process_exited",
         }
     }
 }
@@ -149,6 +157,17 @@ pub enum Cause {
     },
     /// Its attempt failed.
     Retry,
+    /// Moved in mid-cooking, with its checkpoint.
+    Handover {
+        /// The source.
+        from: KitchenNo,
+        /// Why.
+        reason: MoveReason,
+        /// Cooking time, by the menu, that the checkpoint carries over.
+        saved_ms: u32,
+    },
+    /// An operator took it out of quarantine.
+    Release,
 }
 
 impl Cause {
@@ -160,6 +179,8 @@ impl Cause {
             Self::Reassign { .. } => HopKind::Reassign,
             Self::Recover { .. } => HopKind::Recover,
             Self::Retry => HopKind::Retry,
+            Self::Handover { .. } => HopKind::Handover,
+            Self::Release => HopKind::Release,
         }
     }
 }
@@ -177,10 +198,10 @@ pub enum Event {
         /// All of it; the kitchens of the file are not kept.
         city: Box<City>,
     },
-    /// The policy from here on.
+    /// The policy from here on, as releases before handover wrote it.
     PolicyChanged {
         /// All of it.
-        policy: Box<PolicyView>,
+        policy: Box<PolicyV1>,
         /// By whom.
         by: Operator,
     },
@@ -326,6 +347,47 @@ pub enum Event {
         /// Which.
         kitchen: KitchenNo,
     },
+    /// The policy from here on.
+    PolicySet {
+        /// All of it.
+        policy: Box<PolicyView>,
+        /// By whom.
+        by: Operator,
+    },
+    /// An operator asked a kitchen to become empty.
+    DrainStarted {
+        /// Which.
+        kitchen: KitchenNo,
+        /// After so long the rest is recovered elsewhere.
+        deadline_ms: u64,
+        /// By whom.
+        by: Operator,
+    },
+    /// An operator asked for an order to be moved; how it ended is an event of its own.
+    MoveOrdered {
+        /// Which order.
+        order: OrderId,
+        /// Where to.
+        to: KitchenNo,
+        /// By whom.
+        by: Operator,
+    },
+    /// The target of a handover has begun: the pause is over.
+    HandedOver {
+        /// Which order.
+        order: OrderId,
+        /// The target's right.
+        token: FencingToken,
+        /// How long nobody cooked it.
+        pause_ms: u32,
+    },
+    /// An operator took an order out of quarantine; it waits again, with a clean record.
+    Requeued {
+        /// Which order.
+        order: OrderId,
+        /// By whom.
+        by: Operator,
+    },
 }
 
 impl Event {
@@ -343,7 +405,10 @@ impl Event {
             | Self::MoveFailed { order, .. }
             | Self::Cancelled { order, .. }
             | Self::DeadLettered { order, .. }
-            | Self::StaleRefused { order, .. } => Some(*order),
+            | Self::StaleRefused { order, .. }
+            | Self::MoveOrdered { order, .. }
+            | Self::HandedOver { order, .. }
+            | Self::Requeued { order, .. } => Some(*order),
             Self::EpochStarted { .. }
             | Self::CityChanged { .. }
             | Self::PolicyChanged { .. }
@@ -353,7 +418,9 @@ impl Event {
             | Self::KitchenScheduling { .. }
             | Self::RushStarted { .. }
             | Self::RushEnded { .. }
-            | Self::Drained { .. } => None,
+            | Self::Drained { .. }
+            | Self::PolicySet { .. }
+            | Self::DrainStarted { .. } => None,
         }
     }
 
@@ -382,6 +449,11 @@ impl Event {
             Self::RushStarted { .. } => "rush_started",
             Self::RushEnded { .. } => "rush_ended",
             Self::Drained { .. } => "drained",
+            Self::PolicySet { .. } => "policy_changed",
+            Self::DrainStarted { .. } => "drain_started",
+            Self::MoveOrdered { .. } => "move_ordered",
+            Self::HandedOver { .. } => "handed_over",
+            Self::Requeued { .. } => "requeued",
         }
     }
 }

@@ -130,6 +130,23 @@ impl Core {
         self.emit(now, Event::KitchenLost { kitchen, cause, silent_ms: 0 });
     }
 
+    /// Its process was seen to end.
+    pub(crate) fn gone(&mut self, now: Now, request: RequestId, id: &KitchenId, pid: u32) {
+        let Some(number) = self.state.find_kitchen(id) else {
+            return self.refuse(request, Refused::NoSuchKitchen(id.clone()));
+        };
+        let link = self.soft.link(number);
+        if link.pid != pid || !self.state.kitchen(number).alive {
+            return self.refuse(request, Refused::NotThatProcess { kitchen: id.clone(), pid });
+        }
+        let silent = link.heard.map_or(Duration::ZERO, |heard| now.mono.saturating_sub(heard));
+        let silent_ms = u32::try_from(silent.as_millis()).unwrap_or(u32::MAX);
+        let (kitchen, cause) = (number, LossCause::ProcessExited);
+        self.emit(now, Event::KitchenLost { kitchen, cause, silent_ms });
+        self.lose_all(now, number, cause);
+        self.reply(request, Reply::Done(format!("{id} is dead: its orders go elsewhere")));
+    }
+
     /// Heard again after it was lost.
     pub(crate) fn returned(&mut self, now: Now, number: KitchenNo) {
         if !self.state.kitchen(number).alive {

@@ -166,4 +166,36 @@ pub enum Input {
     },
     /// Only time has passed.
     Tick,
+    /// Whoever owns a kitchen's process saw it end: a certain death, so nobody waits for its leases.
+    Gone {
+        /// Who waits.
+        request: RequestId,
+        /// Which.
+        kitchen: KitchenId,
+        /// The process that ended; another one is not meant.
+        pid: u32,
+    },
+    /// Take an order out of quarantine.
+    Release {
+        /// Who waits.
+        request: RequestId,
+        /// Which.
+        order: OrderId,
+        /// By whom.
+        by: Operator,
+    },
+    /// How the ledger's disk is; said when it changes.
+    Disk(DiskHealth),
+}
+
+/// How the ledger's disk is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DiskHealth {
+    /// Appends come through.
+    #[default]
+    Fine,
+    /// An append has been under way for a noticeable time: nothing new is decided, nothing is acknowledged.
+    Slow,
+    /// There is no space: the ledger tries again, and until then everything is read-only.
+    Full,
 }

@@ -12,6 +12,7 @@ use crate::dispatcher::{Core, Guard};
 use crate::event::{Event, KitchenNo, LossCause};
 use crate::input::{ConnectionId, Now};
 use crate::limits;
+use crate::state::Order;
 
 /// How a lease that an agent names stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,10 @@ impl Core {
             AgentMessage::ReleaseRefused { lease, why } => self.release_refused(now, number, lease, why),
             AgentMessage::Declined { lease, why } => self.declined(now, number, lease, why),
             AgentMessage::Goodbye => self.goodbye(now, number),
+            AgentMessage::Reserved { order } => self.reserved(now, number, order),
+            AgentMessage::ReserveRefused { order, why } => self.reserve_refused(now, number, order, why),
+            AgentMessage::Paused { lease, stages_done } => self.paused(now, number, lease, stages_done),
+            AgentMessage::HandoverRefused { lease, why } => self.handover_refused(now, number, lease, why),
         }
     }
 
@@ -64,7 +69,12 @@ impl Core {
         if self.without(Guard::NamedRenewal) {
             self.renew_everything(now, number);
         }
-        self.tell(number, BalancerMessage::Renewed { seq, lost });
+        // A renewal follows from no event and waits for no disk. That a lease is lost does: it may not be durable yet.
+        if lost.is_empty() {
+            self.tell_now(number, BalancerMessage::Renewed { seq, lost });
+        } else {
+            self.tell(number, BalancerMessage::Renewed { seq, lost });
+        }
     }
 
     fn renew_everything(&mut self, now: Now, number: KitchenNo) {
@@ -156,7 +166,7 @@ impl Core {
     }
 
     fn set_aside_if_poison(&mut self, now: Now, id: OrderId) {
-        let strikes = self.state.order(id).map_or(0, |order| order.strikes);
+        let strikes = self.state.order(id).map_or(0, Order::strikes);
         if strikes >= limits::STRIKES_MAX {
             self.emit(now, Event::DeadLettered { order: id, strikes });
         }

@@ -12,7 +12,7 @@ use protocol::link::Timing;
 use protocol::{OrderId, WallTime};
 
 use crate::event::{KitchenNo, MoveReason};
-use crate::input::{ConnectionId, RequestId};
+use crate::input::{ConnectionId, DiskHealth, RequestId};
 use crate::lease::LeaseClock;
 use crate::limits;
 use crate::random::Random;
@@ -107,6 +107,8 @@ pub enum Unfit {
     Cordoned,
     Draining,
     Full,
+    Slow,
+    HeldDown,
 }
 
 impl Unfit {
@@ -119,6 +121,8 @@ impl Unfit {
             Self::Cordoned => "cordoned",
             Self::Draining => "draining",
             Self::Full => "full",
+            Self::Slow => "slow",
+            Self::HeldDown => "held_down",
         }
     }
 }
@@ -173,6 +177,7 @@ pub(crate) struct Soft {
     pub(crate) shed: u64,
     pub(crate) moves_asked: Vec<MoveAsked>,
     pub(crate) leads: bool,
+    pub(crate) disk: DiskHealth,
 }
 
 impl Soft {
@@ -199,6 +204,7 @@ impl Soft {
             shed: 0,
             moves_asked: Vec::new(),
             leads: false,
+            disk: DiskHealth::Fine,
         }
     }
 

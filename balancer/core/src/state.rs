@@ -16,13 +16,13 @@ pub mod orders;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use protocol::api::{MoveResult, PolicyView, Proof};
+use protocol::api::{HopKind, MoveResult, PolicyView, Proof};
 use protocol::city::{City, Zone, ZoneNo};
 use protocol::{Epoch, FencingToken, KitchenId, OrderId, OrderState, Position, Priority, WallTime};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{KitchenNo, MoveReason};
-pub use kitchens::Kitchen;
+pub use kitchens::{DrainTerms, Kitchen};
 pub use orders::{Hop, Order, OrderTable};
 
 /// Everything that a replay of the ledger gives back.
@@ -59,6 +59,10 @@ pub struct Counts {
     pub recovered: u64,
     pub moves_done: u64,
     pub moves_failed: u64,
+    pub handovers: u64,
+    pub saved_ms: u64,
+    pub wasted_ms: u64,
+    pub requeued: u64,
 }
 
 /// A running rush.
@@ -87,6 +91,8 @@ pub struct Migration {
     pub from: KitchenNo,
     /// The target.
     pub to: KitchenNo,
+    /// Not started, or with its checkpoint.
+    pub kind: HopKind,
     /// Why.
     pub reason: MoveReason,
     /// How long nobody had it.

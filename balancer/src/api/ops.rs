@@ -57,6 +57,9 @@ fn changed(old: PolicyView, change: PolicyChange) -> PolicyView {
         max_hops: change.max_hops.unwrap_or(old.max_hops),
         migrate: change.migrate.unwrap_or(old.migrate),
         steal: change.steal.unwrap_or(old.steal),
+        handover: change.handover.unwrap_or(old.handover),
+        handover_max_wait_ms: change.handover_max_wait_ms.unwrap_or(old.handover_max_wait_ms),
+        max_wait_ms: change.max_wait_ms.unwrap_or(old.max_wait_ms),
     }
 }
 

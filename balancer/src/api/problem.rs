@@ -19,8 +19,10 @@ fn problem(status: u16, code: &str, title: &str, detail: impl Into<String>) -> P
     }
 }
 
+/// Up to as long again is drawn on top, so that those who were refused together do not come back together.
 fn later(mut problem: Problem, wait: Duration) -> Problem {
-    problem.retry_after_ms = u64::try_from(wait.as_millis()).ok();
+    let spread = wait.mul_f64(1.0 + fastrand::f64());
+    problem.retry_after_ms = u64::try_from(spread.as_millis()).ok();
     problem
 }
 
@@ -45,6 +47,16 @@ pub(super) fn refused(why: &Refused) -> Problem {
         Refused::NoRoomToDrain { .. } => is(409, "no_room_to_drain", "No room elsewhere"),
         Refused::NothingToChange { .. } => is(409, "nothing_to_change", "Nothing to change"),
         Refused::NoRush => is(404, "no_rush", "No rush is running"),
+        Refused::LineTooLong { wait_ms, .. } => {
+            let wait = Duration::from_millis((*wait_ms).min(5_000)).max(limits::RETRY_AFTER);
+            later(is(503, "line_too_long", "The line is too long"), wait)
+        }
+        Refused::DiskFull => later(is(503, "disk_full", "The ledger's disk is full"), limits::RETRY_AFTER),
+        Refused::DiskSlow => later(is(503, "disk_slow", "The ledger's disk does not answer"), limits::RETRY_AFTER),
+        Refused::NotInQuarantine { .. } => is(409, "not_in_quarantine", "The order is not in quarantine"),
+        Refused::FinishesInPlace { .. } => is(409, "finishes_in_place", "The order finishes in place"),
+        Refused::Panic => is(409, "panic", "Too little capacity is alive"),
+        Refused::NotThatProcess { .. } => is(409, "not_that_process", "Another process cooks there"),
         Refused::BadPolicy(_) => is(422, "bad_policy", "The policy cannot be"),
     }
 }

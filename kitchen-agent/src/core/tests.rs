@@ -178,5 +178,9 @@ fn said(message: &AgentMessage) -> String {
         AgentMessage::ReleaseRefused { lease, why } => format!("keeps {}: {why:?}", named(*lease)),
         AgentMessage::Declined { lease, why } => format!("declined {}: {why:?}", named(*lease)),
         AgentMessage::Goodbye => "goodbye".into(),
+        AgentMessage::Reserved { order } => format!("reserved {order}"),
+        AgentMessage::ReserveRefused { order, why } => format!("no place for {order}: {why:?}"),
+        AgentMessage::Paused { lease, stages_done } => format!("paused {} after {stages_done}", named(*lease)),
+        AgentMessage::HandoverRefused { lease, why } => format!("cooks on {}: {why:?}", named(*lease)),
     }
 }

@@ -159,7 +159,11 @@ impl Reader {
             BalancerMessage::Cook { .. }
             | BalancerMessage::Release(_)
             | BalancerMessage::Stop(_)
-            | BalancerMessage::Settled { .. } => {}
+            | BalancerMessage::Settled { .. }
+            | BalancerMessage::Reserve { .. }
+            | BalancerMessage::Unreserve { .. }
+            | BalancerMessage::Handover { .. }
+            | BalancerMessage::Resume(_) => {}
         }
     }
 }

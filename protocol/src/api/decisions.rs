@@ -27,7 +27,7 @@ pub struct CandidateView {
 pub struct ExcludedView {
     /// Which.
     pub kitchen: KitchenId,
-    /// `dead`, `suspected`, `cordoned`, `draining`, `full`, `lost_it_before`.
+    /// `dead`, `suspected`, `cordoned`, `draining`, `full`, `slow`, `held_down`.
     pub why: String,
 }
 
@@ -170,6 +170,13 @@ pub struct PolicyView {
     pub migrate: bool,
     /// Whether an idle station takes waiting orders from elsewhere.
     pub steal: bool,
+    /// Whether a drain hands over orders that are being cooked.
+    pub handover: bool,
+    /// The source of a handover runs to its next checkpoint, or so long.
+    pub handover_max_wait_ms: u64,
+    /// An order that would wait longer than this for a station is refused at the door; high priority: twice as long.
+    /// 0: the line is bounded only by its length.
+    pub max_wait_ms: u64,
 }
 
 impl Default for PolicyView {
@@ -188,6 +195,9 @@ impl Default for PolicyView {
             max_hops: 3,
             migrate: true,
             steal: true,
+            handover: true,
+            handover_max_wait_ms: 2_000,
+            max_wait_ms: 8_000,
         }
     }
 }
@@ -224,6 +234,12 @@ pub struct PolicyChange {
     pub migrate: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steal: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handover: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handover_max_wait_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_wait_ms: Option<u64>,
 }
 
 /// Tells an absent field from `null`.

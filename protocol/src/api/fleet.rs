@@ -99,6 +99,33 @@ pub struct KitchenView {
     pub avg_ms: Option<u64>,
     /// When its health last changed for good (registered, or lost).
     pub since: WallTime,
+    /// Why it gets fewer orders than it has places for, or none: `slow: 4.2 times the fleet`, `held down 12 s`, `warming up`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// What its drain still has to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain: Option<DrainView>,
+}
+
+/// A drain under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainView {
+    /// Not started: they move.
+    pub waiting: u32,
+    /// Being cooked: handed over at the next checkpoint, or finished in place.
+    pub cooking: u32,
+    /// Of those, in a stage that cannot be broken off: they finish in place.
+    pub in_the_oven: u32,
+    /// After this the rest is recovered elsewhere.
+    pub deadline_left_ms: u64,
+}
+
+/// `POST /kitchens/{id}/gone`: whoever owns the process saw it end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gone {
+    /// The process that ended.
+    pub pid: u32,
 }
 
 /// `GET /kitchens`.

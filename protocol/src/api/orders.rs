@@ -99,6 +99,8 @@ pub enum HopKind {
     Recover,
     /// Its attempt failed and it is tried again.
     Retry,
+    /// An operator took it out of quarantine.
+    Release,
 }
 
 impl HopKind {
@@ -111,6 +113,7 @@ impl HopKind {
             Self::Handover => "handover",
             Self::Recover => "recover",
             Self::Retry => "retry",
+            Self::Release => "release",
         }
     }
 }
@@ -182,6 +185,12 @@ pub struct OrderView {
     /// Output of the last failed attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+    /// Cooking time that was lost with its kitchens, in milliseconds.
+    #[serde(default)]
+    pub wasted_ms: u64,
+    /// Why it finishes in its kitchen although that is being drained: `in_the_oven`, `nearly_done`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stays: Option<String>,
 }
 
 /// `GET /orders`.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{Epoch, Position};
+use crate::time::WallTime;
 
 /// `POST /rush`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -102,6 +103,23 @@ pub struct BalancerView {
     pub role: String,
     /// Its process.
     pub pid: u32,
+    /// Where it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// How far a standby has followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+}
+
+/// Something that an operator must know now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alert {
+    /// `disk_full`, `disk_slow`, `mass_suspicion`, `panic`, `ledger_damaged`, `quarantine`.
+    pub code: String,
+    /// For people: what, how much, and what to do.
+    pub text: String,
+    /// Since when.
+    pub since: WallTime,
 }
 
 /// `GET /status`.
@@ -129,4 +147,7 @@ pub struct Status {
     pub rush: Option<RushView>,
     /// Of the balancer.
     pub version: String,
+    /// What is wrong now, worst first.
+    #[serde(default)]
+    pub alerts: Vec<Alert>,
 }

@@ -113,7 +113,7 @@ impl Moves {
                 pair.recovered[WINDOW - 1] += 1;
                 self.second_recovered += 1;
             }
-            HopKind::Dispatch | HopKind::Retry => {}
+            HopKind::Dispatch | HopKind::Retry | HopKind::Release => {}
         }
     }
 

@@ -121,6 +121,8 @@ pub fn frame(position: u64, at_ms: u64) -> Frame {
         collapsed: BTreeMap::new(),
         dropped: 0,
         moves: Vec::new(),
+        alerts: None,
+        balancers: None,
     }
 }
 
@@ -337,6 +339,8 @@ pub fn kitchen_view() -> KitchenView {
         lost_leases: 0,
         avg_ms: Some(3_200),
         since: WallTime(NOON - 90_000),
+        note: None,
+        drain: None,
     }
 }
 
@@ -371,6 +375,8 @@ pub fn order(id: u64) -> OrderView {
         ],
         completed_at: None,
         failure: None,
+        wasted_ms: 0,
+        stays: None,
     }
 }
 

@@ -265,7 +265,7 @@ impl World {
             self.checker.released(self.now, &effect);
             match effect {
                 Effect::Reply(RequestId(number), reply) => self.deliver(number, reply),
-                Effect::Tell(ConnectionId(number), message) => {
+                Effect::Tell(ConnectionId(number), message) | Effect::TellNow(ConnectionId(number), message) => {
                     let conn = number as usize;
                     match outboxes.iter_mut().find(|outbox| outbox.0 == conn) {
                         Some(outbox) => outbox.1.push(message),

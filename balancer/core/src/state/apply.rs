@@ -5,11 +5,11 @@
 
 use std::cmp::Reverse;
 
-use protocol::api::{MoveResult, Schedulable};
+use protocol::api::{HopKind, MoveResult, Schedulable};
 use protocol::{FencingToken, OrderId, OrderState, Position, WallTime};
 
-use super::{Hop, Kitchen, Migration, Order, Rush, State};
-use crate::event::{Accepted, Cause, Event, KitchenNo, MoveReason, Recorded, Registered};
+use super::{DrainTerms, Hop, Kitchen, Migration, Order, Rush, State};
+use crate::event::{Accepted, Cause, Event, KitchenNo, LossCause, MoveReason, Recorded, Registered};
 use crate::limits;
 
 impl State {
@@ -23,7 +23,8 @@ impl State {
                 self.rush = None;
             }
             Event::CityChanged { city } => self.city.clone_from(city),
-            Event::PolicyChanged { policy, .. } => self.policy = Some(policy.as_ref().clone()),
+            Event::PolicyChanged { policy, .. } => self.policy = Some(policy.as_ref().into()),
+            Event::PolicySet { policy, .. } => self.policy = Some(policy.as_ref().clone()),
             Event::KitchenRegistered(registered) => self.registered(registered, at),
             Event::KitchenLost { kitchen, cause, .. } => {
                 let kitchen = &mut self.kitchens[kitchen.index()];
@@ -31,7 +32,7 @@ impl State {
                 kitchen.since = at;
                 kitchen.lost = Some(*cause);
                 // What an operator has set stays until an operator changes it.
-                if *cause == crate::event::LossCause::AgentLeft && kitchen.schedulable == Schedulable::Open {
+                if *cause == LossCause::AgentLeft && kitchen.schedulable == Schedulable::Open {
                     kitchen.schedulable = Schedulable::Retired;
                 }
             }
@@ -40,21 +41,32 @@ impl State {
                 kitchen.alive = true;
                 kitchen.since = at;
             }
-            Event::KitchenScheduling { kitchen, schedulable, .. } => {
-                self.kitchens[kitchen.index()].schedulable = *schedulable;
+            Event::KitchenScheduling { kitchen, schedulable, .. } => self.schedule(*kitchen, *schedulable, None),
+            Event::DrainStarted { kitchen, deadline_ms, .. } => {
+                let terms = DrainTerms { since: at, deadline_ms: *deadline_ms };
+                self.schedule(*kitchen, Schedulable::Draining, Some(terms));
             }
-            Event::Drained { kitchen } => self.kitchens[kitchen.index()].schedulable = Schedulable::Cordoned,
+            Event::Drained { kitchen } => self.schedule(*kitchen, Schedulable::Cordoned, None),
             Event::Accepted(accepted) => self.accepted(accepted, at),
             Event::Leased { order, kitchen, token, cause } => self.leased(*order, *kitchen, *token, *cause, at),
-            Event::Started { order, stage, .. } => self.started(*order, *stage),
-            Event::StageDone { order, stage, .. } => self.stage_done(*order, *stage),
+            Event::Started { order, stage, .. } => self.started(*order, *stage, at),
+            Event::StageDone { order, stage, .. } => self.stage_done(*order, *stage, at),
+            Event::HandedOver { order, pause_ms, .. } => self.handed_over(*order, *pause_ms),
+            Event::Requeued { order, .. } => self.requeued(*order),
+            Event::MoveOrdered { order, .. } => {
+                self.touch(*order);
+            }
             Event::Completed { order, cooked_ms, .. } => self.completed(*order, *cooked_ms, at),
             Event::AttemptFailed { order, token, output, .. } => self.attempt_failed(*order, *token, output),
-            Event::LeaseLost { order, cause, .. } => self.lease_lost(*order, *cause),
+            Event::LeaseLost { order, cause, .. } => self.lease_lost(*order, *cause, at),
             Event::MoveFailed { order, from, to, reason, result } => {
                 self.counts.moves_failed += 1;
-                self.touch(*order);
+                let kind = match self.touch(*order).map(|order| order.state) {
+                    Some(OrderState::Cooking) => HopKind::Handover,
+                    _ => HopKind::Reassign,
+                };
                 self.remember_move(Migration {
+                    kind,
                     at,
                     order: *order,
                     from: *from,
@@ -106,7 +118,7 @@ impl State {
             stages_done: 0,
             stages: accepted.stages,
             attempt: 0,
-            strikes: 0,
+            half_strikes: 0,
             moves: 0,
             kitchen: None,
             token: FencingToken::default(),
@@ -122,6 +134,9 @@ impl State {
             customer: accepted.customer.clone(),
             key: accepted.key.clone(),
             failure: None,
+            stage_since: at,
+            wasted_ms: 0,
+            in_the_oven: false,
         });
     }
 
@@ -130,18 +145,20 @@ impl State {
         self.last_token = self.last_token.max(token);
         self.counts.leased += 1;
         self.kitchens[kitchen.index()].waiting.insert(id);
-        if let Cause::Reassign { from, reason, pause_ms } = cause {
+        let moved = match cause {
+            Cause::Reassign { from, reason, pause_ms } => Some((from, reason, Some(pause_ms))),
+            Cause::Handover { from, reason, saved_ms } => {
+                self.counts.handovers += 1;
+                self.counts.saved_ms += u64::from(saved_ms);
+                Some((from, reason, None))
+            }
+            Cause::Dispatch | Cause::Recover { .. } | Cause::Retry | Cause::Release => None,
+        };
+        let pause_ms = moved.and_then(|(_, _, pause_ms)| pause_ms);
+        if let Some((from, reason, pause_ms)) = moved {
             self.counts.moves_done += 1;
-            let result = MoveResult::Done;
-            self.remember_move(Migration {
-                at,
-                order: id,
-                from,
-                to: kitchen,
-                reason,
-                pause_ms: Some(pause_ms),
-                result,
-            });
+            let (kind, result) = (cause.kind(), MoveResult::Done);
+            self.remember_move(Migration { at, order: id, from, to: kitchen, kind, reason, pause_ms, result });
         }
         if matches!(cause, Cause::Recover { .. }) {
             self.counts.recovered += 1;
@@ -157,17 +174,51 @@ impl State {
             order.moves = order.moves.saturating_add(1);
         }
         if order.hops.len() < limits::HOPS_KEPT {
-            order.hops.push(Hop { kitchen, token, cause, at });
+            order.hops.push(Hop { kitchen, token, cause, at, pause_ms });
         }
     }
 
-    fn started(&mut self, id: OrderId, stage: u8) {
+    fn schedule(&mut self, kitchen: KitchenNo, schedulable: Schedulable, drain: Option<DrainTerms>) {
+        let kitchen = &mut self.kitchens[kitchen.index()];
+        kitchen.schedulable = schedulable;
+        kitchen.drain = drain;
+    }
+
+    fn handed_over(&mut self, id: OrderId, pause_ms: u32) {
+        if let Some(hop) = self.touch(id).and_then(|order| order.hops.last_mut()) {
+            hop.pause_ms = Some(pause_ms);
+        }
+        let newest = self.migrations.iter_mut().rev().find(|one| one.order == id);
+        if let Some(newest) = newest.filter(|one| one.kind == HopKind::Handover) {
+            newest.pause_ms = Some(pause_ms);
+        }
+    }
+
+    /// Out of quarantine: open again, with a clean record.
+    fn requeued(&mut self, id: OrderId) {
+        let Some(order) = self.touch(id) else { return };
+        if order.state != OrderState::DeadLettered {
+            return;
+        }
+        order.half_strikes = 0;
+        order.ended_at = None;
+        order.next_cause = Cause::Release;
+        self.wait_again(id);
+        self.orders.mark_open(id);
+        self.counts.dead_lettered -= 1;
+        self.counts.requeued += 1;
+        self.closed.retain(|closed| *closed != id);
+    }
+
+    fn started(&mut self, id: OrderId, stage: u8, at: WallTime) {
         let oven = self.is_in_the_oven(id, stage);
         let Some(order) = self.touch(id) else { return };
         if order.state != OrderState::Leased {
             return;
         }
         order.state = OrderState::Cooking;
+        order.stage_since = at;
+        order.in_the_oven = oven;
         let Some(number) = order.kitchen else { return };
         self.counts.leased -= 1;
         self.counts.cooking += 1;
@@ -177,12 +228,13 @@ impl State {
         kitchen.in_the_oven += u32::from(oven);
     }
 
-    fn stage_done(&mut self, id: OrderId, stage: u8) {
-        let before = self.is_in_the_oven(id, stage);
+    fn stage_done(&mut self, id: OrderId, stage: u8, at: WallTime) {
         let after = self.is_in_the_oven(id, stage.saturating_add(1));
         let Some(order) = self.touch(id) else { return };
         order.stages_done = order.stages_done.max(stage.saturating_add(1)).min(order.stages);
+        order.stage_since = at;
         if let (OrderState::Cooking, Some(number)) = (order.state, order.kitchen) {
+            let before = std::mem::replace(&mut order.in_the_oven, after);
             let oven = &mut self.kitchens[number.index()].in_the_oven;
             *oven = (*oven + u32::from(after)).saturating_sub(u32::from(before));
         }
@@ -208,7 +260,7 @@ impl State {
     fn attempt_failed(&mut self, id: OrderId, token: FencingToken, output: &str) {
         self.leave_place(id);
         let Some(order) = self.touch(id) else { return };
-        order.strikes = order.strikes.saturating_add(1);
+        order.half_strikes = order.half_strikes.saturating_add(2);
         order.failure = Some(output.into());
         // The same report repeated is no late result.
         order.refused = token;
@@ -220,19 +272,27 @@ impl State {
         }
     }
 
-    fn lease_lost(&mut self, id: OrderId, cause: crate::event::LossCause) {
+    fn lease_lost(&mut self, id: OrderId, cause: LossCause, at: WallTime) {
         self.leave_place(id);
         let Some(order) = self.touch(id) else { return };
-        if order.state == OrderState::Cooking {
-            order.strikes = order.strikes.saturating_add(1);
-        }
         let kitchen = order.kitchen;
+        let mut wasted = 0;
+        if order.state == OrderState::Cooking {
+            order.half_strikes = order.half_strikes.saturating_add(2);
+            wasted = u32::try_from(at.ms_since(order.stage_since)).unwrap_or(u32::MAX);
+            order.wasted_ms = order.wasted_ms.saturating_add(wasted);
+        } else if is_death(cause) {
+            order.half_strikes = order.half_strikes.saturating_add(1);
+        }
         if let Some(from) = kitchen {
             order.next_cause = Cause::Recover { from, cause };
         }
         self.wait_again(id);
         if let Some(number) = kitchen {
-            self.kitchens[number.index()].lost_leases += 1;
+            self.counts.wasted_ms += u64::from(wasted);
+            let kitchen = &mut self.kitchens[number.index()];
+            kitchen.lost_leases += 1;
+            kitchen.wasted_ms += u64::from(wasted);
         }
     }
 
@@ -273,8 +333,9 @@ impl State {
 
     /// Takes an open order out of the line or the kitchen it is in, and out of the count of its state.
     fn leave_place(&mut self, id: OrderId) {
-        let Some(order) = self.orders.get(id) else { return };
-        let (state, priority, kitchen, stage) = (order.state, order.priority, order.kitchen, order.stages_done);
+        let Some(order) = self.orders.get_mut(id) else { return };
+        let (state, priority, kitchen) = (order.state, order.priority, order.kitchen);
+        let oven = std::mem::take(&mut order.in_the_oven);
         match (state, kitchen) {
             (OrderState::Queued, _) => {
                 self.queue.remove(&(Reverse(priority), id));
@@ -285,7 +346,6 @@ impl State {
             }
             (OrderState::Cooking, Some(number)) => {
                 self.counts.cooking -= 1;
-                let oven = self.is_in_the_oven(id, stage);
                 let kitchen = &mut self.kitchens[number.index()];
                 kitchen.cooking.remove(&id);
                 kitchen.in_the_oven = kitchen.in_the_oven.saturating_sub(u32::from(oven));
@@ -317,5 +377,17 @@ impl State {
             self.migrations.pop_front();
         }
         self.migrations.push_back(migration);
+    }
+}
+
+/// The kitchen's process ended, or seems to have: an order that it was about to begin may have been the reason.
+fn is_death(cause: LossCause) -> bool {
+    match cause {
+        LossCause::AgentRestarted | LossCause::KitchenSilent | LossCause::ProcessExited => true,
+        LossCause::LeaseExpired
+        | LossCause::AgentLeft
+        | LossCause::Returned
+        | LossCause::Declined
+        | LossCause::DrainDeadline => false,
     }
 }

@@ -48,6 +48,19 @@ pub struct Kitchen {
     pub lost_leases: u64,
     /// Average cooking time in milliseconds; 0 before the first completion.
     pub avg_ms: u32,
+    /// Cooking time that was lost here, in milliseconds, since the ledger began.
+    pub wasted_ms: u64,
+    /// While it is draining: since when, and for how long at most.
+    pub drain: Option<DrainTerms>,
+}
+
+/// What was asked for when a drain began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainTerms {
+    /// When.
+    pub since: WallTime,
+    /// After so long the rest is recovered elsewhere.
+    pub deadline_ms: u64,
 }
 
 impl Kitchen {
@@ -71,6 +84,8 @@ impl Kitchen {
             failed: 0,
             lost_leases: 0,
             avg_ms: 0,
+            wasted_ms: 0,
+            drain: None,
         };
         kitchen.register(registered, at);
         kitchen

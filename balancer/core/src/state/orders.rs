@@ -23,6 +23,8 @@ pub struct Hop {
     pub cause: Cause,
     /// When.
     pub at: WallTime,
+    /// How long nobody cooked it, for a move that has come to its end.
+    pub pause_ms: Option<u32>,
 }
 
 /// One order.
@@ -42,8 +44,9 @@ pub struct Order {
     pub stages: u8,
     /// Leases so far.
     pub attempt: u16,
-    /// Attempts that failed or were lost in mid-cooking.
-    pub strikes: u8,
+    /// Half strikes: two for an attempt that failed or was lost in mid-cooking, one for a kitchen that died before it said
+    /// that it had begun.
+    pub half_strikes: u8,
     /// Automatic moves so far.
     pub moves: u8,
     /// Who has it, or had it last.
@@ -74,9 +77,21 @@ pub struct Order {
     pub key: Option<Box<str>>,
     /// Output of the last failed attempt.
     pub failure: Option<Box<str>>,
+    /// Since when the stage in hand is cooked.
+    pub stage_since: WallTime,
+    /// Cooking time that was lost with its kitchens.
+    pub wasted_ms: u32,
+    /// Its stage cannot be broken off.
+    pub in_the_oven: bool,
 }
 
 impl Order {
+    /// Attempts that failed or were lost; a kitchen that died before it said that it had begun counts half.
+    #[must_use]
+    pub fn strikes(&self) -> u8 {
+        self.half_strikes / 2
+    }
+
     /// The kind of the newest hop.
     #[must_use]
     pub fn came_by(&self) -> Option<HopKind> {
@@ -183,6 +198,12 @@ impl OrderTable {
         self.skip_ended();
     }
 
+    /// Says that an ended order is open again, after its state was changed.
+    pub(crate) fn mark_open(&mut self, id: OrderId) {
+        self.oldest_open = if self.open == 0 { id } else { self.oldest_open.min(id) };
+        self.open += 1;
+    }
+
     /// Moves the lower bound up to the oldest open order; each id is passed once in its life.
     fn skip_ended(&mut self) {
         while self.oldest_open <= self.newest && !self.get(self.oldest_open).is_some_and(|order| order.state.is_open())
@@ -273,7 +294,7 @@ pub(crate) mod tests {
             stages_done: 0,
             stages: 3,
             attempt: 0,
-            strikes: 0,
+            half_strikes: 0,
             moves: 0,
             kitchen: None,
             token: FencingToken::default(),
@@ -289,6 +310,9 @@ pub(crate) mod tests {
             customer: None,
             key: None,
             failure: None,
+            stage_since: WallTime(0),
+            wasted_ms: 0,
+            in_the_oven: false,
         }
     }
 

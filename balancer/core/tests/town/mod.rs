@@ -319,7 +319,13 @@ impl Town {
             Event::Drained { kitchen } => format!("drained {}", name(*kitchen)),
             Event::EpochStarted { epoch } => format!("epoch {epoch}"),
             Event::CityChanged { .. } => "city".into(),
-            Event::PolicyChanged { .. } => "policy".into(),
+            Event::PolicyChanged { .. } | Event::PolicySet { .. } => "policy".into(),
+            Event::DrainStarted { kitchen, .. } => format!("draining {}", name(*kitchen)),
+            Event::MoveOrdered { order, to, .. } => format!("move {order} to {}", name(*to)),
+            Event::HandedOver { order, token, pause_ms } => {
+                format!("handed over {order} to {} after {pause_ms} ms", token.counter)
+            }
+            Event::Requeued { order, .. } => format!("released {order}"),
             Event::RushStarted { .. } => "rush".into(),
             Event::RushEnded { .. } => "rush over".into(),
         });

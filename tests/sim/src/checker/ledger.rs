@@ -240,8 +240,13 @@ impl Ledger {
             Event::KitchenScheduling { kitchen, schedulable, .. } => {
                 self.kitchens[kitchen.index()].schedulable = *schedulable;
             }
+            Event::DrainStarted { kitchen, .. } => self.kitchens[kitchen.index()].schedulable = Schedulable::Draining,
             Event::Drained { kitchen } => self.kitchens[kitchen.index()].schedulable = Schedulable::Cordoned,
             Event::CityChanged { .. }
+            | Event::PolicySet { .. }
+            | Event::MoveOrdered { .. }
+            | Event::HandedOver { .. }
+            | Event::Requeued { .. }
             | Event::PolicyChanged { .. }
             | Event::RushStarted { .. }
             | Event::RushEnded { .. } => {}

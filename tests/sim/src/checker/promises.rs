@@ -106,6 +106,10 @@ impl Promises {
             BalancerMessage::Welcome(_)
             | BalancerMessage::Refused(_)
             | BalancerMessage::Release(_)
+            | BalancerMessage::Reserve { .. }
+            | BalancerMessage::Unreserve { .. }
+            | BalancerMessage::Handover { .. }
+            | BalancerMessage::Resume(_)
             | BalancerMessage::Settled { stale: true, .. } => {}
         }
     }
