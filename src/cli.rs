@@ -73,7 +73,9 @@ enum Command {
     /// Why an order is where it is
     Explain(orders::Explain),
     /// Call an order off
-    Cancel(orders::Cancel),
+    Cancel(orders::OneOrder),
+    /// Take an order out of quarantine: it is tried again, with a clean record
+    Release(orders::OneOrder),
     /// Move an order to another kitchen
     Migrate(orders::Migrate),
     /// No new orders for a kitchen
@@ -162,7 +164,8 @@ async fn talk(command: Command, outer: &Reach) -> Result<(), Failure> {
         Command::Order(it) => orders::Order { reach: it.reach.or(outer), ..it }.run().await,
         Command::Show(it) => orders::Show { reach: it.reach.or(outer), ..it }.run().await,
         Command::Explain(it) => orders::Explain { reach: it.reach.or(outer), ..it }.run().await,
-        Command::Cancel(it) => orders::Cancel { reach: it.reach.or(outer), ..it }.run().await,
+        Command::Cancel(it) => orders::OneOrder { reach: it.reach.or(outer), ..it }.cancel().await,
+        Command::Release(it) => orders::OneOrder { reach: it.reach.or(outer), ..it }.release().await,
         Command::Migrate(it) => orders::Migrate { reach: it.reach.or(outer), ..it }.run().await,
         Command::Cordon(it) => fleet::cordon(one(it)).await,
         Command::Uncordon(it) => fleet::uncordon(one(it)).await,
@@ -254,6 +257,7 @@ mod tests {
             "show o42",
             "explain o42",
             "cancel o42",
+            "release o42",
             "migrate o42 kitchen_2",
             "cordon kitchen_1",
             "uncordon kitchen_1",

@@ -279,6 +279,14 @@ impl Client {
         self.act(Method::DELETE, &format!("/orders/{id}"), None).await
     }
 
+    /// `POST /orders/{id}/release`: out of quarantine.
+    ///
+    /// # Errors
+    /// It is not in quarantine, or nobody answered.
+    pub async fn release(&self, id: OrderId) -> Result<(), ClientError> {
+        self.act(Method::POST, &format!("/orders/{id}/release"), None).await
+    }
+
     /// `POST /orders/{id}/migrate`.
     ///
     /// # Errors

@@ -117,6 +117,7 @@ async fn route(hub: &Arc<Hub>, request: Request<Incoming>) -> (&'static str, Ans
         (&Method::DELETE, ["orders", id]) => ("/orders/{id}", orders::cancel(hub, &request, id).await),
         (&Method::GET, ["orders", id, "history"]) => ("/orders/{id}/history", orders::history(hub, id).await),
         (&Method::GET, ["orders", id, "explain"]) => ("/orders/{id}/explain", orders::explain(hub, id).await),
+        (&Method::POST, ["orders", id, "release"]) => ("/orders/{id}/release", orders::release(hub, &request, id).await),
         (&Method::POST, ["orders", id, "migrate"]) => ("/orders/{id}/migrate", orders::migrate(hub, request, id).await),
         (&Method::GET, ["kitchens"]) => ("/kitchens", kitchens::list(hub).await),
         (&Method::GET, ["kitchens", id]) => ("/kitchens/{id}", kitchens::show(hub, id).await),
@@ -147,7 +148,7 @@ fn is_known(segments: &[&str]) -> bool {
         segments,
         ["orders" | "kitchens" | "policy" | "migrations" | "rush" | "proof" | "status" | "feed" | "link"]
             | ["orders" | "kitchens", _]
-            | ["orders", _, "history" | "explain" | "migrate"]
+            | ["orders", _, "history" | "explain" | "migrate" | "release"]
             | ["kitchens", _, "cordon" | "uncordon" | "drain"]
     )
 }

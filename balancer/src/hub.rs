@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use balancer_core::event::KitchenNo;
 use balancer_core::input::{ConnectionId, RequestId};
 use balancer_core::state::Kitchen;
-use balancer_core::{Core, Effect, Event, Input, Now, Recorded, Reply};
+use balancer_core::{Core, DiskHealth, Effect, Event, Input, Now, Recorded, Refused, Reply};
 use protocol::city::{DishNo, ZoneNo};
 use protocol::link::BalancerMessage;
 use protocol::{Position, WallTime};
@@ -126,6 +126,8 @@ pub struct Inner {
     next_connection: u64,
     reads: Vec<oneshot::Sender<()>>,
     frames: Vec<Outgoing>,
+    /// Effects that wait for the next turn.
+    held_back: Vec<Effect>,
 }
 
 /// The daemon as its parts see it.
@@ -133,6 +135,8 @@ pub struct Hub {
     inner: Mutex<Inner>,
     flush: Notify,
     timer: Notify,
+    /// Wakes those who wait for a disk that has stopped answering.
+    stalled: Notify,
     /// Its name.
     pub id: String,
     /// When the process began, on the monotonic clock.
@@ -141,10 +145,16 @@ pub struct Hub {
     pub data_dir: std::path::PathBuf,
 }
 
-/// The daemon is going down: nothing more is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the balancer is shutting down")]
-pub struct Stopping;
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// The daemon is going down: nothing more is answered.
+    #[error("the balancer is shutting down")]
+    Stopping,
+    /// What could be said is not durable, and the disk does not make it so.
+    #[error(transparent)]
+    Disk(Refused),
+}
 
 impl Hub {
     /// A hub around a core that has replayed the ledger.
@@ -174,9 +184,10 @@ impl Hub {
             next_connection: 0,
             reads: Vec::new(),
             frames: Vec::new(),
+            held_back: Vec::new(),
         };
-        let (flush, timer, started) = (Notify::new(), Notify::new(), clock::mono());
-        Self { inner: Mutex::new(inner), flush, timer, id, started, data_dir }
+        let (flush, timer, stalled, started) = (Notify::new(), Notify::new(), Notify::new(), clock::mono());
+        Self { inner: Mutex::new(inner), flush, timer, stalled, id, started, data_dir }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -195,13 +206,13 @@ impl Hub {
     }
 
     /// Takes one wish in and waits for its answer.
-    pub(crate) async fn ask(&self, wish: impl FnOnce(RequestId) -> Input) -> Result<Reply, Stopping> {
+    pub(crate) async fn ask(&self, wish: impl FnOnce(RequestId) -> Input) -> Result<Reply, NoAnswer> {
         let mut replies = self.ask_all(std::iter::once(wish)).await?;
-        replies.pop().flatten().ok_or(Stopping)
+        replies.pop().flatten().ok_or(NoAnswer::Stopping)
     }
 
     /// Takes wishes in and waits for all answers, in their sequence; at most 1,024.
-    pub(crate) async fn ask_all<W>(&self, wishes: impl IntoIterator<Item = W>) -> Result<Vec<Option<Reply>>, Stopping>
+    pub(crate) async fn ask_all<W>(&self, wishes: impl IntoIterator<Item = W>) -> Result<Vec<Option<Reply>>, NoAnswer>
     where
         W: FnOnce(RequestId) -> Input,
     {
@@ -224,11 +235,11 @@ impl Hub {
             receiver
         };
         self.flush.notify_one();
-        receiver.await.map_err(|_| Stopping)
+        receiver.await.map_err(|_| NoAnswer::Stopping)
     }
 
-    /// Looks at the truth, and waits until all it saw is durable.
-    pub(crate) async fn read<T>(&self, look: impl FnOnce(&Inner, Now) -> T) -> Result<T, Stopping> {
+    /// Looks at the truth, and waits until all it saw is durable; says so if the disk stalls.
+    pub(crate) async fn read<T>(&self, look: impl FnOnce(&Inner, Now) -> T) -> Result<T, NoAnswer> {
         let (seen, wait) = {
             let mut inner = self.lock();
             let now = inner.now.unwrap_or_else(clock::now);
@@ -236,12 +247,16 @@ impl Hub {
             if inner.is_durable() {
                 return Ok(seen);
             }
+            inner.disk_refusal().map_or(Ok(()), Err)?;
             let (sender, receiver) = oneshot::channel();
             inner.reads.push(sender);
             (seen, receiver)
         };
         self.flush.notify_one();
-        wait.await.map_err(|_| Stopping)?;
+        tokio::select! {
+            waited = wait => waited.map_err(|_| NoAnswer::Stopping)?,
+            () = self.stalled.notified() => self.lock().disk_refusal().map_or(Ok(()), Err)?,
+        }
         Ok(seen)
     }
 
@@ -285,6 +300,8 @@ impl Hub {
             inner.core.next_deadline().is_some_and(|deadline| inner.sleeps_until.is_none_or(|until| deadline < until));
         if inner.in_flight < TURNS_MAX {
             inner.flush();
+        } else {
+            inner.hold_back();
         }
         inner.now = None;
         drop(inner);
@@ -386,9 +403,18 @@ impl Inner {
         self.frames.push(frame);
     }
 
+    /// Why nothing can become durable now.
+    fn disk_refusal(&self) -> Option<NoAnswer> {
+        match self.core.disk() {
+            DiskHealth::Fine => None,
+            DiskHealth::Slow => Some(NoAnswer::Disk(Refused::DiskSlow)),
+            DiskHealth::Full => Some(NoAnswer::Disk(Refused::DiskFull)),
+        }
+    }
+
     /// Something waits that was not sent because the disk stalls.
     fn is_held_back(&self) -> bool {
-        !self.core.is_quiet() || !self.reads.is_empty() || !self.frames.is_empty()
+        !self.core.is_quiet() || !self.held_back.is_empty() || !self.reads.is_empty() || !self.frames.is_empty()
     }
 
     fn is_durable(&self) -> bool {
@@ -403,8 +429,8 @@ impl Inner {
             self.observe(recorded);
         }
         self.feed.moves_asked(self.core.state(), &moves);
-        let effects = self.core.take_effects();
-        let effects = self.send_urgent(effects);
+        self.hold_back();
+        let effects = std::mem::take(&mut self.held_back);
         let after = After { effects, reads: std::mem::take(&mut self.reads), frames: std::mem::take(&mut self.frames) };
         if events.is_empty() && after.is_empty() {
             return;
@@ -423,19 +449,29 @@ impl Inner {
         }
     }
 
-    /// Sends what follows from no event, whatever the disk does, and gives the rest back.
-    fn send_urgent(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
+    /// Keeps effects for the next turn; what follows from no event leaves now, whatever the disk does.
+    fn hold_back(&mut self) {
+        let effects = self.core.take_effects();
         if self.in_flight == 0 {
-            return effects;
+            self.held_back.extend(effects);
+            return;
         }
-        let mut rest = Vec::with_capacity(effects.len());
+        let mut urgent = false;
         for effect in effects {
             match effect {
-                Effect::TellNow(connection, message) => self.post(connection, message),
-                other => rest.push(other),
+                Effect::TellNow(connection, message) => {
+                    urgent = true;
+                    self.post(connection, message);
+                }
+                Effect::Reply(request, Reply::Refused(why)) if why.is_at_the_door() => {
+                    self.deliver(request, Reply::Refused(why));
+                }
+                Effect::Reply(..) | Effect::Tell(..) | Effect::Close(_) => self.held_back.push(effect),
             }
         }
-        rest
+        if urgent {
+            self.wake_agents();
+        }
     }
 
     /// Folds one event into the figures of the last seconds.

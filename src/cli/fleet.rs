@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use protocol::KitchenId;
 use protocol::api::{Drain as DrainBody, Kitchens as KitchensView, Migrations as MigrationsView, Proof as ProofView};
-use protocol::api::{KitchenView, RushView, StartRush, Status as StatusView};
+use protocol::api::{BalancerView, KitchenView, RushView, StartRush, Status as StatusView};
 
 use super::args::{Print, Reach, duration, positive};
 use super::failure::Failure;
@@ -29,8 +29,8 @@ pub(super) async fn status(ask: Ask) -> Result<(), Failure> {
 
 fn status_pairs(status: &StatusView) -> String {
     let StatusView { kpi, kitchens, leader, .. } = status;
-    let standbys: Vec<&str> = status.standbys.iter().map(|standby| standby.id.as_str()).collect();
-    pairs(&[
+    let standbys: Vec<String> = status.standbys.iter().map(standby).collect();
+    let mut lines = vec![
         ("city", status.city.clone()),
         ("leader", format!("{} (pid {}), epoch {}", leader.id, leader.pid, status.epoch)),
         ("standbys", if standbys.is_empty() { "none".into() } else { standbys.join(", ") }),
@@ -44,7 +44,14 @@ fn status_pairs(status: &StatusView) -> String {
         ("rush", status.rush.as_ref().map_or_else(|| "none".into(), rush_words)),
         ("proof", proof_line(&status.proof)),
         ("version", status.version.clone()),
-    ])
+    ];
+    lines.extend(status.alerts.iter().map(|alert| ("ALERT", format!("{}: {}", alert.code, alert.text))));
+    pairs(&lines)
+}
+
+fn standby(standby: &BalancerView) -> String {
+    let position = standby.position.map_or_else(String::new, |position| format!(" at position {position}"));
+    format!("{} (pid {}){position}", standby.id, standby.pid)
 }
 
 fn proof_line(proof: &ProofView) -> String {
@@ -80,7 +87,7 @@ pub(super) async fn kitchens(ask: Ask) -> Result<(), Failure> {
 
 fn kitchens_table(all: &KitchensView) -> String {
     let columns =
-        ["kitchen", "name", "zone", "health", "orders", ">load", ">queued", ">cooking", ">done", ">avg", "best at"];
+        ["kitchen", "name", "zone", "health", "orders", ">load", ">queued", ">cooking", ">done", ">avg", "best at", "note"];
     let mut table = Table::new(&columns);
     let mut kitchens: Vec<&KitchenView> = all.kitchens.iter().collect();
     kitchens.sort_by_key(|kitchen| (kitchen.id.as_str().len(), kitchen.id.as_str()));
@@ -98,9 +105,24 @@ fn kitchens_table(all: &KitchensView) -> String {
             kitchen.completed.to_string(),
             ms(kitchen.avg_ms),
             kitchen.specialties.join(" "),
+            note(kitchen),
         ]);
     }
     table.render()
+}
+
+/// What keeps orders from it, and what its drain still has to do.
+fn note(kitchen: &KitchenView) -> String {
+    let drain = kitchen.drain.as_ref().map(|drain| {
+        format!(
+            "draining: {} wait, {} cook ({} in the oven), {} left",
+            drain.waiting,
+            drain.cooking,
+            drain.in_the_oven,
+            ms(Some(drain.deadline_left_ms))
+        )
+    });
+    [drain, kitchen.note.clone()].into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 pub(super) async fn migrations(ask: Ask) -> Result<(), Failure> {

@@ -1,4 +1,4 @@
-//! Commands about orders: place, list, show, explain, cancel, migrate.
+//! Commands about orders: place, list, show, explain, cancel, release, migrate.
 //!
 //! Owns their arguments and their tables. Never decides anything about an order.
 
@@ -213,6 +213,8 @@ fn order_pairs(order: &OrderView) -> String {
         ("ended", or_dash(order.completed_at)),
         ("took", output::ms(order.completed_at.map(|end: WallTime| end.ms_since(order.placed_at)))),
         ("failure", or_dash(order.failure.as_ref())),
+        ("wasted", output::ms(Some(order.wasted_ms).filter(|ms| *ms > 0))),
+        ("finishes here", or_dash(order.stays.as_ref())),
     ])
 }
 
@@ -280,9 +282,9 @@ fn explanation(view: &ExplainView) -> String {
     text
 }
 
-/// `chef cancel`.
+/// `chef cancel`, `chef release`.
 #[derive(Debug, Clone, Args)]
-pub struct Cancel {
+pub struct OneOrder {
     /// Like o42
     #[arg(value_name = "ORDER")]
     pub order: OrderId,
@@ -292,8 +294,13 @@ pub struct Cancel {
     pub(super) print: Print,
 }
 
-impl Cancel {
-    pub(super) async fn run(self) -> Result<(), Failure> {
+impl OneOrder {
+    pub(super) async fn release(self) -> Result<(), Failure> {
+        self.reach.client()?.release(self.order).await?;
+        super::done(self.print.format, &format!("{} waits again, with a clean record", self.order))
+    }
+
+    pub(super) async fn cancel(self) -> Result<(), Failure> {
         self.reach.client()?.cancel(self.order).await?;
         super::done(self.print.format, &format!("{} is cancelled", self.order))
     }

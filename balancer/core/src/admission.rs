@@ -29,6 +29,12 @@ impl Core {
         }
     }
 
+    /// How the ledger's disk was when the shell last said.
+    #[must_use]
+    pub fn disk(&self) -> DiskHealth {
+        self.soft.disk
+    }
+
     /// The ledger's disk has changed.
     pub(crate) fn disk_is(&mut self, _now: Now, health: DiskHealth) {
         self.soft.disk = health;

@@ -85,3 +85,37 @@ pub enum Refused {
     #[error("{0}")]
     BadPolicy(String),
 }
+
+impl Refused {
+    /// Refused at the door, for want of room: says nothing about any order or kitchen, so it waits for nothing to become
+    /// durable. A stalled disk must not keep those waiting who are only told to come back later.
+    #[must_use]
+    pub fn is_at_the_door(&self) -> bool {
+        match self {
+            Self::QueueFull { .. }
+            | Self::TooManyOpen { .. }
+            | Self::LineTooLong { .. }
+            | Self::DiskFull
+            | Self::DiskSlow => true,
+            Self::IdempotencyConflict { .. }
+            | Self::NoSuchOrder(_)
+            | Self::NoSuchKitchen(_)
+            | Self::AlreadyEnded { .. }
+            | Self::NotInAKitchen { .. }
+            | Self::AlreadyThere { .. }
+            | Self::AlreadyCooking { .. }
+            | Self::MoveInFlight { .. }
+            | Self::TooManyMoves { .. }
+            | Self::TargetUnfit { .. }
+            | Self::SourceSilent { .. }
+            | Self::NoRoomToDrain { .. }
+            | Self::NothingToChange { .. }
+            | Self::NoRush
+            | Self::BadPolicy(_)
+            | Self::NotInQuarantine { .. }
+            | Self::FinishesInPlace { .. }
+            | Self::Panic
+            | Self::NotThatProcess { .. } => false,
+        }
+    }
+}

@@ -7,7 +7,7 @@ use hyper::{HeaderMap, StatusCode};
 use protocol::api::{IDEMPOTENT_REPLAYED, Problem};
 use serde::Serialize;
 
-use crate::hub::Stopping;
+use crate::hub::NoAnswer;
 
 /// What hyper sends.
 pub(super) type Response = hyper::Response<Full<Bytes>>;
@@ -83,8 +83,11 @@ impl From<Problem> for Answer {
     }
 }
 
-impl From<Stopping> for Answer {
-    fn from(_: Stopping) -> Self {
-        Self::from(super::problem::stopping())
+impl From<NoAnswer> for Answer {
+    fn from(why: NoAnswer) -> Self {
+        Self::from(match why {
+            NoAnswer::Stopping => super::problem::stopping(),
+            NoAnswer::Disk(why) => super::problem::refused(&why),
+        })
     }
 }

@@ -11,10 +11,10 @@ use protocol::api::{Migrations, PolicyChange, PolicyView, StartRush};
 use super::answer::Answer;
 use super::orders::{answer, json, operator, pairs};
 use super::problem;
-use crate::hub::{Hub, Stopping};
+use crate::hub::{Hub, NoAnswer};
 use crate::{VERSION, metrics, views};
 
-fn seen<T: serde::Serialize>(seen: Result<T, Stopping>) -> Answer {
+fn seen<T: serde::Serialize>(seen: Result<T, NoAnswer>) -> Answer {
     match seen {
         Ok(body) => Answer::json(&body),
         Err(stopping) => stopping.into(),

@@ -21,7 +21,7 @@ use serde::de::DeserializeOwned;
 
 use super::answer::Answer;
 use super::problem;
-use crate::hub::{Hub, Names};
+use crate::hub::{Hub, Names, NoAnswer};
 use crate::{history as ledger_history, views};
 
 /// A body, in bytes.
@@ -305,24 +305,29 @@ pub(super) async fn explain(hub: &Arc<Hub>, id: &str) -> Answer {
 }
 
 pub(super) async fn cancel(hub: &Arc<Hub>, request: &Request<Incoming>, id: &str) -> Answer {
-    let order: OrderId = match id.parse() {
-        Ok(id) => id,
-        Err(error) => return problem::bad_id(&error).into(),
-    };
-    let by = match operator(request.headers()) {
-        Ok(by) => by,
-        Err(problem) => return problem.into(),
-    };
-    answer(hub.ask(|request| Input::Cancel { request, order, by }).await)
+    match wish(request.headers(), id) {
+        Ok((order, by)) => answer(hub.ask(|request| Input::Cancel { request, order, by }).await),
+        Err(problem) => problem.into(),
+    }
+}
+
+/// Out of quarantine.
+pub(super) async fn release(hub: &Arc<Hub>, request: &Request<Incoming>, id: &str) -> Answer {
+    match wish(request.headers(), id) {
+        Ok((order, by)) => answer(hub.ask(|request| Input::Release { request, order, by }).await),
+        Err(problem) => problem.into(),
+    }
+}
+
+/// What an operator's request is about, and who asks.
+fn wish(headers: &HeaderMap, id: &str) -> Result<(OrderId, Operator), Problem> {
+    let order = id.parse().map_err(|error| problem::bad_id(&error))?;
+    Ok((order, operator(headers)?))
 }
 
 pub(super) async fn migrate(hub: &Arc<Hub>, request: Request<Incoming>, id: &str) -> Answer {
-    let order: OrderId = match id.parse() {
-        Ok(id) => id,
-        Err(error) => return problem::bad_id(&error).into(),
-    };
-    let by = match operator(request.headers()) {
-        Ok(by) => by,
+    let (order, by) = match wish(request.headers(), id) {
+        Ok(wish) => wish,
         Err(problem) => return problem.into(),
     };
     let MigrateTo { to } = match json(request).await {
@@ -333,7 +338,7 @@ pub(super) async fn migrate(hub: &Arc<Hub>, request: Request<Incoming>, id: &str
 }
 
 /// The answer to a wish.
-pub(super) fn answer(replied: Result<Reply, crate::hub::Stopping>) -> Answer {
+pub(super) fn answer(replied: Result<Reply, NoAnswer>) -> Answer {
     match replied {
         Ok(replied) => reply(replied),
         Err(stopping) => stopping.into(),
