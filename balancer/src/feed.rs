@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use balancer_core::event::Cause;
-use balancer_core::{Event, MoveAsked, Now, Recorded, State};
+use balancer_core::{DiskHealth, Event, MoveAsked, Now, Recorded, State};
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use protocol::api::{HopKind, MoveResult, Proof};
+use protocol::api::{Alert, HopKind, MoveResult, Proof};
 use protocol::feed::{EVENTS_MAX, FeedEvent, FeedMove, Flow, Frame, KEEPALIVE_MS, KitchenRow, TICK_MS};
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
@@ -21,7 +21,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tokio_tungstenite::tungstenite::protocol::{Message, Role};
 
 use crate::hub::{Hub, Inner};
-use crate::{clock, notable, views};
+use crate::{alerts, clock, notable, views};
 
 /// Frames that may wait for one reader: two seconds of them.
 const BACKLOG_MAX: usize = 40;
@@ -55,6 +55,9 @@ pub(crate) struct Feed {
     registered: Vec<u64>,
     proof: Option<Proof>,
     flow: Option<Flow>,
+    /// Of the last look.
+    alerts: Vec<Alert>,
+    alerts_told: bool,
     last_frame: Duration,
     events: Vec<FeedEvent>,
     recent: VecDeque<FeedEvent>,
@@ -67,6 +70,11 @@ impl Feed {
     /// How many read.
     pub(crate) fn readers(&self) -> usize {
         self.readers.len()
+    }
+
+    /// What is wrong, as of the last look.
+    pub(crate) fn alerts(&self) -> &[Alert] {
+        &self.alerts
     }
 
     /// Takes an event in.
@@ -191,6 +199,7 @@ impl Feed {
         // The next delta is complete: what changed and changed back around this snapshot must not stay on the screen.
         self.rows.clear();
         (self.proof, self.flow) = (None, None);
+        self.alerts_told = false;
         let (frames, receiver) = mpsc::channel(BACKLOG_MAX);
         self.next_reader += 1;
         let number = self.next_reader;
@@ -216,7 +225,9 @@ fn delta(inner: &mut Inner, now: Now) -> Option<Frame> {
         rows.iter().filter(|row| feed.rows.get(row.no as usize).copied().flatten() != Some(**row)).copied().collect();
     let same_proof = feed.proof.is_some_and(|old| Proof { position: proof.position, ..old } == proof);
     let same_flow = feed.flow.as_ref() == Some(&flow);
-    let quiet = new.is_empty()
+    let same_alerts = feed.alerts_told;
+    let quiet = same_alerts
+        && new.is_empty()
         && changed.is_empty()
         && same_proof
         && same_flow
@@ -234,6 +245,7 @@ fn delta(inner: &mut Inner, now: Now) -> Option<Frame> {
     feed.registered = registered;
     feed.proof = Some(proof);
     feed.flow = Some(flow.clone());
+    feed.alerts_told = true;
     let collapsed = std::mem::take(&mut feed.collapsed);
     Some(Frame {
         snapshot: None,
@@ -249,7 +261,7 @@ fn delta(inner: &mut Inner, now: Now) -> Option<Frame> {
         collapsed: collapsed.into_iter().map(|(word, count)| (word.to_owned(), count)).collect(),
         dropped: std::mem::take(&mut feed.dropped),
         moves: std::mem::take(&mut feed.moves),
-        alerts: None,
+        alerts: (!same_alerts).then(|| feed.alerts.clone()),
         balancers: None,
     })
 }
@@ -271,8 +283,37 @@ fn snapshot(hub: &Hub, inner: &Inner, now: Now) -> Frame {
         collapsed: BTreeMap::new(),
         dropped: 0,
         moves: Vec::new(),
-        alerts: None,
+        alerts: Some(inner.feed.alerts.clone()),
         balancers: None,
+    }
+}
+
+impl Inner {
+    /// Looks at what is wrong, and tells of what has begun or is over.
+    fn look_for_alerts(&mut self, now: Now) {
+        let before = std::mem::take(&mut self.feed.alerts);
+        let after = alerts::now(self, &before, now.wall);
+        self.feed.alerts_told &= before == after;
+        let changes = alerts::changes(self, &before, &after, now.wall);
+        self.feed.alerts = after;
+        changes.into_iter().for_each(|event| self.feed.tell(event));
+    }
+
+    /// While the disk stalls no figure can be told: what would be shown is not durable. The reason is told at once, with
+    /// the age of what the readers have.
+    fn say_alerts_only(&mut self, now: Now) {
+        let age = now.mono.saturating_sub(self.feed.last_frame);
+        if self.feed.alerts_told && age.as_millis() % u128::from(KEEPALIVE_MS) >= u128::from(TICK_MS) {
+            return;
+        }
+        self.feed.alerts_told = true;
+        let state = self.core.state();
+        let frame = Frame {
+            alerts: Some(self.feed.alerts.clone()),
+            ..Frame::empty(state.epoch(), self.durable_position(), now.wall)
+        };
+        self.metrics.feed_dropped +=
+            self.feed.send(Outgoing { frame, built: now.mono.saturating_sub(age), only: None });
     }
 }
 
@@ -283,10 +324,15 @@ pub(crate) async fn run(hub: Arc<Hub>) {
     loop {
         ticks.tick().await;
         let mut inner = hub.lock();
+        let now = clock::now();
+        inner.look_for_alerts(now);
         if inner.feed.readers.is_empty() {
             continue;
         }
-        let now = clock::now();
+        if inner.core.disk() != DiskHealth::Fine {
+            inner.say_alerts_only(now);
+            continue;
+        }
         if let Some(frame) = delta(&mut inner, now) {
             inner.send_frame(Outgoing { frame, built: now.mono, only: None });
             drop(inner);

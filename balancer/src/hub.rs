@@ -18,7 +18,7 @@ use balancer_core::state::Kitchen;
 use balancer_core::{Core, DiskHealth, Effect, Event, Input, Now, Recorded, Refused, Reply};
 use protocol::city::{DishNo, ZoneNo};
 use protocol::link::BalancerMessage;
-use protocol::{Position, WallTime};
+use protocol::{OrderId, Position, WallTime};
 use tokio::sync::{Notify, oneshot};
 
 use crate::clock;
@@ -37,6 +37,9 @@ const AGENTS_EVERY: Duration = Duration::from_micros(500);
 /// Turns on their way to the disk. While it stalls, what is decided beyond that gathers here and goes as one turn, so that
 /// this thread never waits for the disk: heartbeats and signals are heard, and admission still bounds what is taken.
 const TURNS_MAX: usize = 1_024;
+
+/// Orders in quarantine that are remembered for the alert; the count in it stops there.
+const SET_ASIDE_MAX: usize = 1_000;
 
 /// The low bits of a request's number say which entry of a batch it is.
 const ENTRY_BITS: u32 = 10;
@@ -128,6 +131,8 @@ pub struct Inner {
     frames: Vec<Outgoing>,
     /// Effects that wait for the next turn.
     held_back: Vec<Effect>,
+    /// Orders set aside under this leader, for the alert.
+    pub(crate) set_aside: Vec<(OrderId, WallTime)>,
 }
 
 /// The daemon as its parts see it.
@@ -185,6 +190,7 @@ impl Hub {
             reads: Vec::new(),
             frames: Vec::new(),
             held_back: Vec::new(),
+            set_aside: Vec::new(),
         };
         let (flush, timer, stalled, started) = (Notify::new(), Notify::new(), Notify::new(), clock::mono());
         Self { inner: Mutex::new(inner), flush, timer, stalled, id, started, data_dir }
@@ -417,6 +423,11 @@ impl Inner {
         !self.core.is_quiet() || !self.held_back.is_empty() || !self.reads.is_empty() || !self.frames.is_empty()
     }
 
+    /// Up to here everything is on the disk.
+    pub(crate) fn durable_position(&self) -> Position {
+        self.durable
+    }
+
     fn is_durable(&self) -> bool {
         self.durable == self.core.state().position()
     }
@@ -497,6 +508,12 @@ impl Inner {
                 | balancer_core::event::Cause::Retry
                 | balancer_core::event::Cause::Release => {}
             },
+            Event::DeadLettered { order, .. } => {
+                if self.set_aside.len() >= SET_ASIDE_MAX {
+                    self.set_aside.remove(0);
+                }
+                self.set_aside.push((*order, at));
+            }
             Event::HandedOver { pause_ms, .. } => self.metrics.pause_seconds.add(f64::from(*pause_ms) / 1e3),
             Event::MoveFailed { result, .. } => self.metrics.moved(protocol::api::HopKind::Reassign, result.word()),
             _ => {}

@@ -3,6 +3,7 @@
 //! One thread talks and decides, one writes to the disk: `hub` owns the core and lets effects go only when the events
 //! before them are durable; `api` and `link` translate between sockets and inputs; `feed` tells consoles what changed.
 
+mod alerts;
 pub mod api;
 pub mod clock;
 pub mod config;

@@ -296,7 +296,7 @@ pub fn status(hub: &Hub, inner: &Inner, now: Now) -> Status {
         kpi: kpi(inner, now),
         rush: rush(inner, now.mono),
         version: VERSION.into(),
-        alerts: Vec::new(),
+        alerts: inner.feed.alerts().to_vec(),
     }
 }
 

@@ -66,6 +66,30 @@ pub struct Frame {
     pub balancers: Option<Vec<BalancerView>>,
 }
 
+impl Frame {
+    /// A frame that says nothing but where the ledger is.
+    #[must_use]
+    pub fn empty(epoch: Epoch, position: Position, at: WallTime) -> Self {
+        Self {
+            snapshot: None,
+            epoch,
+            position,
+            age_ms: 0,
+            at,
+            proof: None,
+            flow: None,
+            registered: Vec::new(),
+            kitchens: Vec::new(),
+            events: Vec::new(),
+            collapsed: BTreeMap::new(),
+            dropped: 0,
+            moves: Vec::new(),
+            alerts: None,
+            balancers: None,
+        }
+    }
+}
+
 /// What does not change with every order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {

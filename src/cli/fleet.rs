@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use protocol::KitchenId;
-use protocol::api::{Drain as DrainBody, Kitchens as KitchensView, Migrations as MigrationsView, Proof as ProofView};
 use protocol::api::{BalancerView, KitchenView, RushView, StartRush, Status as StatusView};
+use protocol::api::{Drain as DrainBody, Kitchens as KitchensView, Migrations as MigrationsView, Proof as ProofView};
 
 use super::args::{Print, Reach, duration, positive};
 use super::failure::Failure;
@@ -86,8 +86,10 @@ pub(super) async fn kitchens(ask: Ask) -> Result<(), Failure> {
 }
 
 fn kitchens_table(all: &KitchensView) -> String {
-    let columns =
-        ["kitchen", "name", "zone", "health", "orders", ">load", ">queued", ">cooking", ">done", ">avg", "best at", "note"];
+    let columns = [
+        "kitchen", "name", "zone", "health", "orders", ">load", ">queued", ">cooking", ">done", ">avg", "best at",
+        "note",
+    ];
     let mut table = Table::new(&columns);
     let mut kitchens: Vec<&KitchenView> = all.kitchens.iter().collect();
     kitchens.sort_by_key(|kitchen| (kitchen.id.as_str().len(), kitchen.id.as_str()));

@@ -149,6 +149,10 @@ pub struct City {
     pub proof: Option<Proof>,
     /// The pipeline.
     pub flow: Option<Pipeline>,
+    /// What is wrong now, worst first: code and text.
+    pub alerts: Vec<(Untrusted, Untrusted)>,
+    /// Balancers that follow the leader.
+    pub standbys: Vec<Untrusted>,
     /// Notable events.
     pub events: Events,
     /// Moves.
@@ -300,6 +304,18 @@ impl City {
             }
             self.accepted_before = Some(proof.accepted);
             self.proof = Some(proof);
+        }
+        if let Some(alerts) = &frame.alerts {
+            let alerts =
+                alerts.iter().map(|alert| (Untrusted::new(&alert.code), Untrusted::new(&alert.text))).collect();
+            change.urgent |= self.alerts != alerts;
+            self.alerts = alerts;
+        }
+        if let Some(balancers) = &frame.balancers {
+            let followers = balancers.iter().filter(|balancer| balancer.role == "standby");
+            let standbys = followers.map(|balancer| Untrusted::new(&balancer.id)).collect();
+            change.visible |= self.standbys != standbys;
+            self.standbys = standbys;
         }
         if let Some(flow) = &frame.flow {
             let flow = pipeline(flow);

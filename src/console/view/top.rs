@@ -173,7 +173,26 @@ fn reign(app: &App) -> Vec<Piece> {
     if !city.known {
         return Vec::new();
     }
-    vec![(format!("leader {} epoch {}", city.leader.fit(12), city.epoch), Role::Dim)]
+    let standbys = match city.standbys.len() {
+        0 => String::new(),
+        more => format!(" +{more}"),
+    };
+    vec![(format!("leader {}{standbys} epoch {}", city.leader.fit(12), city.epoch), Role::Dim)]
+}
+
+/// The worst of what is wrong now: its code always, its text where the proof leaves room.
+fn alert(pen: &mut Pen<'_>, app: &App, x: u16, area: Rect) -> u16 {
+    let alerts = &app.city().alerts;
+    let Some((code, text)) = alerts.first() else { return x };
+    let more = if alerts.len() > 1 { format!(" +{}", alerts.len() - 1) } else { String::new() };
+    let room = area.right().saturating_sub(x);
+    let next = pen.put(x, area.y, room, &format!("! {}{more}", code.fit(20)), Role::Bad);
+    let proof = app.city().proof.as_ref().map_or(0, |proof| proofs(proof).first().map_or(0, |text| text.width() + 4));
+    let free = usize::from(area.right().saturating_sub(next)).saturating_sub(proof);
+    if free < 24 {
+        return next + 2;
+    }
+    pen.put(next, area.y, area.right().saturating_sub(next), &format!(": {}", text.fit(free - 2)), Role::Warn) + 2
 }
 
 fn tabs(pen: &mut Pen<'_>, app: &App, area: Rect) {
@@ -186,6 +205,7 @@ fn tabs(pen: &mut Pen<'_>, app: &App, area: Rect) {
         let text = format!("FROZEN, {} behind", thousands(behind));
         x = pen.put(x, area.y, area.right().saturating_sub(x), &text, Role::Warn) + 2;
     }
+    x = alert(pen, app, x, area);
     let room = usize::from(area.right().saturating_sub(x + 1));
     if let Some(proof) = &app.city().proof {
         let role = if proof.holds() { Role::Ok } else { Role::Bad };
