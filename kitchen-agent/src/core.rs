@@ -13,14 +13,18 @@
 //! - every held lease has a fence: the moment the last answered heartbeat that named it was *sent*, plus `fence_ms`;
 //! - at every input, before anything else, what is past its fence is stopped and dropped (`core/lease.rs`);
 //! - a finished order is no longer cooked, so it has no fence: its report is repeated until it is settled, and the
-//!   balancer refuses it if the lease went elsewhere (`core/report.rs`).
+//!   balancer refuses it if the lease went elsewhere (`core/report.rs`);
+//! - an order that is to be handed over is paused before anybody else may have it, and by the time it goes on by itself
+//!   its fence has come unless it is still this kitchen's (`core/handover.rs`).
 
 mod beat;
 mod close;
 mod counters;
+mod handover;
 mod lease;
 mod outbox;
 mod report;
+mod reserve;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -155,9 +159,10 @@ enum Link {
 /// The agent.
 ///
 /// - An order is in `held` or in `reports`, never in both.
-/// - `fences` has one entry for each of `held`; `waiting` has those that are not started; `due` has those whose
-///   simulated stage has an end.
-/// - `cooking` is the number of started ones in `held`, at most `stations`.
+/// - `fences` has one entry for each of `held`; `due` has those whose simulated stage has an end.
+/// - Each of `held` is in `waiting`, in `ahead`, on a station or paused, as its [`Place`](lease::Place) says; `leaving` has
+///   those whose place has a time at which it changes by itself.
+/// - `cooking` is the number of those on a station, at most `stations`.
 #[derive(Debug)]
 pub struct Agent {
     config: AgentConfig,
@@ -168,8 +173,15 @@ pub struct Agent {
     held: BTreeMap<OrderId, Held>,
     fences: BTreeSet<(Duration, OrderId)>,
     waiting: BTreeSet<(Reverse<Priority>, OrderId)>,
+    /// Before all others in line: handed over to this kitchen, or paused and not handed over after all.
+    ahead: BTreeSet<OrderId>,
+    leaving: BTreeSet<(Duration, OrderId)>,
     due: BTreeSet<(Duration, OrderId)>,
     cooking: u32,
+    /// Places kept for orders that may come from another kitchen, and until when.
+    reserved: BTreeMap<OrderId, Duration>,
+    /// When the input in hand came: what is caught up on may be earlier.
+    now: Duration,
     reports: BTreeMap<OrderId, Report>,
     /// When the grace of a graceful end is over.
     closing: Option<Duration>,
@@ -191,8 +203,12 @@ impl Agent {
             held: BTreeMap::new(),
             fences: BTreeSet::new(),
             waiting: BTreeSet::new(),
+            ahead: BTreeSet::new(),
+            leaving: BTreeSet::new(),
             due: BTreeSet::new(),
             cooking: 0,
+            reserved: BTreeMap::new(),
+            now: Duration::ZERO,
             reports: BTreeMap::new(),
             closing: None,
             closed: false,
@@ -208,10 +224,11 @@ impl Agent {
         if self.closed {
             return;
         }
+        self.now = now;
         self.fence_overdue(now);
         match input {
             Input::Connected => self.greet(now),
-            Input::Disconnected => self.link = Link::Cut,
+            Input::Disconnected => self.cut_off(),
             Input::Message(message) => self.hear(now, message),
             Input::StageEnded { lease, stage, outcome } => self.command_ended(now, lease, stage, outcome),
             Input::Wake => {}
@@ -221,6 +238,7 @@ impl Agent {
             return;
         }
         self.end_due_stages(now);
+        self.end_waits(now);
         self.fill_stations(now);
         self.beat_when_due(now);
         self.end_when_empty(now);
@@ -238,10 +256,10 @@ impl Agent {
             BalancerMessage::Stop(lease) => self.stop_and_forget(lease),
             BalancerMessage::Renewed { seq, lost } => self.renewed(seq, &lost),
             BalancerMessage::Settled { lease, stale } => self.settled(lease, stale),
-            BalancerMessage::Reserve { .. }
-            | BalancerMessage::Unreserve { .. }
-            | BalancerMessage::Handover { .. }
-            | BalancerMessage::Resume(_) => {}
+            BalancerMessage::Reserve { order, for_ms } => self.reserve(now, order, for_ms),
+            BalancerMessage::Unreserve { order } => self.unreserve(order),
+            BalancerMessage::Handover { lease, max_wait_ms } => self.hand_over(now, lease, max_wait_ms),
+            BalancerMessage::Resume(lease) => self.resume(lease),
         }
     }
 
@@ -253,8 +271,9 @@ impl Agent {
         }
         let fence = self.fences.first().map(|&(at, _)| at);
         let stage = self.due.first().map(|&(at, _)| at);
+        let leaving = self.leaving.first().map(|&(at, _)| at);
         let beat = self.connected().then(|| self.beats.due());
-        [fence, stage, beat, self.closing].into_iter().flatten().min()
+        [fence, stage, leaving, beat, self.closing].into_iter().flatten().min()
     }
 
     /// Takes out what should be done now, in sequence.
@@ -298,11 +317,17 @@ impl Agent {
         self.city.as_ref()
     }
 
-    /// Every unfinished lease, oldest order first: its name, whether it was started, and its fence.
+    /// Every unfinished lease, oldest order first: its name, whether it is being cooked now, and its fence.
     pub fn leases(&self) -> impl Iterator<Item = (LeaseName, bool, Duration)> + '_ {
-        self.held.iter().map(|(&order, held)| {
-            (LeaseName { order, token: held.cook.lease.token }, held.started.is_some(), held.fence)
-        })
+        self.held.values().map(|held| (held.cook.lease, held.place.is_station(), held.fence))
+    }
+
+    /// The connection is gone: nobody waits for a pause that has not come, and no place is kept for anybody. What is
+    /// paused stays so: that may have been heard.
+    fn cut_off(&mut self) {
+        self.link = Link::Cut;
+        self.reserved.clear();
+        self.stay_on_stations();
     }
 
     fn send(&mut self, message: AgentMessage) {

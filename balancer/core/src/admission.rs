@@ -2,14 +2,25 @@
 //!
 //! Never chooses a kitchen. A shed order leaves no trace in the ledger but a count; an accepted one is never shed later.
 
+use std::time::Duration;
+
 use protocol::{OrderId, Priority};
 
 use crate::dispatcher::{Core, Guard};
 use crate::effect::{Refused, Reply};
 use crate::event::{Accepted, Event};
-use crate::input::{DiskHealth, NewOrder, Now, RequestId};
+use crate::input::{NewOrder, Now, RequestId};
 use crate::limits;
 use crate::state::State;
+
+/// The orders that wait for a station.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    /// How many may wait before a normal order is refused; twice as many for high priority.
+    pub limit: usize,
+    /// How long a new order would wait.
+    pub wait: Duration,
+}
 
 impl Core {
     pub(crate) fn submit(&mut self, now: Now, request: RequestId, order: NewOrder) {
@@ -18,7 +29,7 @@ impl Core {
         {
             return self.answer_again(request, known, &order);
         }
-        if let Err(why) = admit(&self.state, order.priority) {
+        if let Err(why) = self.admit(order.priority) {
             self.soft.shed += 1;
             return self.refuse(request, why);
         }
@@ -29,17 +40,6 @@ impl Core {
         }
     }
 
-    /// How the ledger's disk was when the shell last said.
-    #[must_use]
-    pub fn disk(&self) -> DiskHealth {
-        self.soft.disk
-    }
-
-    /// The ledger's disk has changed.
-    pub(crate) fn disk_is(&mut self, _now: Now, health: DiskHealth) {
-        self.soft.disk = health;
-    }
-
     /// Takes an order that has passed the door.
     pub(crate) fn accept(&mut self, now: Now, order: NewOrder, rush: bool) -> OrderId {
         let id = OrderId(self.state.last_order.0 + 1);
@@ -48,6 +48,68 @@ impl Core {
         let accepted = Accepted { order: id, items, zone, customer, priority, key, stages, rush };
         self.emit(now, Event::Accepted(Box::new(accepted)));
         id
+    }
+
+    /// Whether there is room for one more: among all open orders, in the line by its length (the last tenth is for high
+    /// priority), and in the line by the time that it takes.
+    pub(crate) fn admit(&self, priority: Priority) -> Result<(), Refused> {
+        if let Some(why) = self.disk_refusal() {
+            return Err(why);
+        }
+        let limit = match priority {
+            Priority::Normal => limits::QUEUE_MAX * limits::QUEUE_NORMAL_PERCENT / 100,
+            Priority::High => limits::QUEUE_MAX,
+        };
+        if self.state.orders().open() >= limits::OPEN_ORDERS_MAX {
+            return Err(Refused::TooManyOpen { limit: limits::OPEN_ORDERS_MAX });
+        }
+        if self.state.queued() >= limit {
+            return Err(Refused::QueueFull { waiting: self.state.queued(), limit });
+        }
+        let patience = match priority {
+            Priority::Normal => 1,
+            Priority::High => 2,
+        };
+        let waiting = self.waiting();
+        match self.soft.line_limit {
+            Some(limit) if waiting >= limit.saturating_mul(patience) => {
+                Err(Refused::LineTooLong { waiting, wait_ms: self.wait_ms() })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The line at the door.
+    #[must_use]
+    pub fn line(&self) -> Line {
+        let longest = limits::QUEUE_MAX * limits::QUEUE_NORMAL_PERCENT / 100;
+        let limit = self.soft.line_limit.map_or(longest, |limit| limit.min(longest));
+        Line { limit, wait: Duration::from_millis(self.wait_ms()) }
+    }
+
+    /// How long the line may be by the time it takes: what the fleet cooks in [`PolicyView::max_wait_ms`]. Kept as it was
+    /// while no kitchen is alive, so that a short outage refuses nothing that would be fine a second later.
+    ///
+    /// [`PolicyView::max_wait_ms`]: protocol::api::PolicyView::max_wait_ms
+    pub(crate) fn measure_line(&mut self) {
+        let max_wait_ms = self.state.policy.as_ref().map_or(0, |policy| policy.max_wait_ms);
+        let vitals = self.soft.vitals;
+        self.soft.line_limit = vitals.rate_milli.filter(|_| max_wait_ms > 0).map(|rate_milli| {
+            let cooked = rate_milli.saturating_mul(max_wait_ms) / 1_000_000;
+            let least = vitals.places.saturating_mul(2).max(limits::LINE_MIN as u64);
+            usize::try_from(cooked.max(least)).unwrap_or(usize::MAX)
+        });
+    }
+
+    /// Orders that are not being cooked yet.
+    fn waiting(&self) -> usize {
+        self.state.queued() + usize::try_from(self.state.counts.leased).unwrap_or(usize::MAX)
+    }
+
+    /// What a new order would wait for a station, in milliseconds; 0 while nobody knows how fast orders are cooked.
+    fn wait_ms(&self) -> u64 {
+        let rate_milli = self.soft.vitals.rate_milli.unwrap_or(u64::MAX).max(1);
+        (self.waiting() as u64).saturating_mul(1_000_000) / rate_milli
     }
 
     fn answer_again(&mut self, request: RequestId, known: OrderId, order: &NewOrder) {
@@ -62,21 +124,6 @@ impl Core {
             _ => self.refuse(request, Refused::IdempotencyConflict { order: known }),
         }
     }
-}
-
-/// Whether there is room for one more; the last tenth of the line is for high priority.
-pub(crate) fn admit(state: &State, priority: Priority) -> Result<(), Refused> {
-    let limit = match priority {
-        Priority::Normal => limits::QUEUE_MAX * limits::QUEUE_NORMAL_PERCENT / 100,
-        Priority::High => limits::QUEUE_MAX,
-    };
-    if state.orders().open() >= limits::OPEN_ORDERS_MAX {
-        return Err(Refused::TooManyOpen { limit: limits::OPEN_ORDERS_MAX });
-    }
-    if state.queued() >= limit {
-        return Err(Refused::QueueFull { waiting: state.queued(), limit });
-    }
-    Ok(())
 }
 
 /// As many stages as the dish with the most.

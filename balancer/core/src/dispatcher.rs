@@ -12,8 +12,11 @@ use protocol::link::{BalancerMessage, Cook, LeaseName, Timing};
 use protocol::{Epoch, FencingToken, OrderId, OrderState};
 
 use crate::effect::{Effect, Refused, Reply};
-use crate::event::{Cause, Event, KitchenNo, Recorded};
+use crate::event::{Cause, Event, KitchenNo, LossCause, Recorded};
+use crate::warmup::Steadiness;
+use crate::{disk, fleet};
 use crate::input::{Input, Now, Operator, RequestId};
+use crate::grey::Pace;
 use crate::limits;
 use crate::policy;
 use crate::soft::{Decision, Link, MoveAsked, Skip, Soft};
@@ -30,6 +33,15 @@ pub enum Guard {
     NamedRenewal,
     /// The same key is the same order.
     Idempotency,
+    /// An order that failed or lost its kitchen three times is set aside; without it a poison order goes round for ever.
+    Quarantine,
+    /// A drain is complete only when nothing is left in the kitchen and its agent says so; without it what is being
+    /// cooked there does not count.
+    DrainProof,
+    /// A handover leases to the target only after the source has paused; without it two kitchens cook at once.
+    PauseFirst,
+    /// A kitchen is told to go on from the checkpoint in the ledger; without it every attempt begins at the first stage.
+    Checkpoint,
 }
 
 /// What the core is told once.
@@ -69,11 +81,22 @@ impl Core {
 
     /// Takes one input in.
     pub fn handle(&mut self, now: Now, input: Input) {
+        self.notice_own_lag(now);
+        match disk::wish(&input).zip(self.disk_refusal()) {
+            Some((request, why)) => self.refuse(request, why),
+            None => self.take(now, input),
+        }
+        self.due(now);
+        self.settle(now);
+        self.soft.planned = self.next_deadline().map(|planned| planned.max(now.mono));
+    }
+
+    fn take(&mut self, now: Now, input: Input) {
         match input {
             Input::Lead { city, policy } => self.lead(now, &city, *policy),
             Input::Submit { request, order } => self.submit(now, request, order),
             Input::Cancel { request, order, by } => self.cancel(now, request, order, by),
-            Input::Migrate { request, order, to, by } => self.migrate(now, request, order, &to, &by),
+            Input::Migrate { request, order, to, by } => self.migrate(now, request, order, &to, by),
             Input::Cordon { request, kitchen, by } => self.cordon(now, request, &kitchen, by),
             Input::Uncordon { request, kitchen, by } => self.uncordon(now, request, &kitchen, by),
             Input::Drain { request, kitchen, deadline, force, by } => {
@@ -92,8 +115,6 @@ impl Core {
             Input::Disk(health) => self.disk_is(now, health),
             Input::Tick => {}
         }
-        self.due(now);
-        self.settle(now);
     }
 
     /// When [`Input::Tick`] is wanted at the latest.
@@ -103,6 +124,9 @@ impl Core {
             return None;
         }
         let tick = Some(self.soft.next_tick).filter(|_| !self.state.kitchens.is_empty());
+        if self.is_disk_stalled() {
+            return tick;
+        }
         [tick, self.soft.leases.next(), self.soft.rush_next, self.soft.rush_ends].into_iter().flatten().min()
     }
 
@@ -140,12 +164,13 @@ impl Core {
         self.soft.decisions[decision_slot(order)].as_ref().filter(|decision| decision.order == order)
     }
 
-    /// Moves that wait for their source.
+    /// Moves that wait for their source or their target.
     pub fn moves_in_flight(&self) -> impl Iterator<Item = MoveAsked> {
         self.soft.moves.iter().map(|(order, one)| MoveAsked {
             order: *order,
             from: one.from,
             to: one.to,
+            kind: one.step.kind(),
             reason: one.reason,
             at: one.asked_at,
         })
@@ -165,6 +190,12 @@ impl Core {
     #[must_use]
     pub fn shed(&self) -> (u64, u64) {
         (self.soft.shed, self.soft.rush_shed)
+    }
+
+    /// Why the configured city was not taken over, if it was not: the one in the ledger is in force.
+    #[must_use]
+    pub fn city_refused(&self) -> Option<&str> {
+        self.soft.city_refused.as_deref()
     }
 
     /// How long the rush still lasts.
@@ -190,7 +221,10 @@ impl Core {
             kitchens: Vec::new(),
         };
         if merged != self.state.city {
-            self.emit(now, Event::CityChanged { city: Box::new(merged) });
+            match fleet::fits_a_frame(&merged) {
+                Ok(()) => self.emit(now, Event::CityChanged { city: Box::new(merged) }),
+                Err(why) => self.soft.city_refused = Some(why),
+            }
         }
         if self.state.policy.is_none() {
             self.emit(now, Event::PolicySet { policy: Box::new(policy), by: Operator::default() });
@@ -204,15 +238,21 @@ impl Core {
         self.soft.next_cycle = now.mono + Duration::from_millis(self.state.policy().cycle_ms);
         for number in 0..self.state.kitchens.len() {
             let kitchen = &self.state.kitchens[number];
-            let drains = kitchen.schedulable == protocol::api::Schedulable::Draining;
+            let drain = kitchen.drain.filter(|_| kitchen.schedulable == protocol::api::Schedulable::Draining);
             self.soft.links.push(Link {
                 heard: kitchen.alive.then_some(now.mono),
                 suspected: kitchen.alive,
-                drain_until: drains.then(|| now.mono + limits::DRAIN_DEADLINE),
+                drain_until: drain.map(|terms| now.mono + self.drain_left(now, terms)),
+                lost_at: (!kitchen.alive).then_some(now.mono),
+                lost_before: Duration::from_millis(now.wall.ms_since(kitchen.since)),
+                steadiness: Steadiness::found(kitchen.alive, kitchen.lost),
+                pace: Pace::new(now.mono),
                 ..Link::default()
             });
             self.refresh(KitchenNo(number as u32));
         }
+        self.measure_fleet(now);
+        self.measure_line();
         self.configure_routing();
         let leases: Vec<(OrderId, u64, bool)> = self
             .state
@@ -235,14 +275,28 @@ impl Core {
         if !self.soft.leads {
             return;
         }
+        let ticks = now.mono >= self.soft.next_tick;
+        if ticks {
+            self.soft.next_tick = now.mono + limits::TICK;
+            self.measure_fleet(now);
+            self.measure_line();
+        }
+        if self.is_disk_stalled() {
+            return;
+        }
         self.expire_leases(now);
         self.rush_due(now);
-        if now.mono >= self.soft.next_tick {
-            self.soft.next_tick = now.mono + limits::TICK;
+        if ticks {
             self.watch_kitchens(now);
             self.time_out_moves(now);
             self.drain_step(now);
+            self.look_at_steadiness(now);
+            self.probe_grey(now);
             self.steal_everywhere();
+        }
+        if now.mono >= self.soft.next_pace {
+            self.soft.next_pace = now.mono + limits::PACE_EVERY;
+            self.look_at_pace(now);
         }
         if now.mono >= self.soft.next_cycle {
             self.soft.next_cycle = now.mono + Duration::from_millis(self.state.policy().cycle_ms);
@@ -252,22 +306,25 @@ impl Core {
     }
 
     fn settle(&mut self, now: Now) {
+        if self.is_disk_stalled() {
+            return;
+        }
         self.dispatch_waiting(now);
         self.steal(now);
     }
 
     /// Gives waiting orders to free places, the most urgent and then the oldest first.
     pub(crate) fn dispatch_waiting(&mut self, now: Now) {
-        while self.soft.leads && self.soft.routing.open_places() > 0 {
+        while self.soft.leads && !self.is_disk_stalled() && self.soft.routing.open_places() > 0 {
             let Some((_, id)) = self.state.queue.first().copied() else { return };
             let Some(order) = self.state.orders.get(id) else { return };
             if self.settings.without == Some(Guard::Reassignment) && order.attempt > 0 {
                 return;
             }
             let cause = order.next_cause;
-            let Some(kitchen) = self.soft.routing.choose(&order.items, order.zone, &mut self.soft.random) else {
-                return;
-            };
+            let chosen = self.soft.routing.choose(&order.items, order.zone, &mut self.soft.random);
+            let priority = order.priority;
+            let Some(kitchen) = self.probe_for(priority).or(chosen) else { return };
             self.lease(now, id, kitchen, cause);
         }
     }
@@ -289,7 +346,7 @@ impl Core {
         let cook = Cook {
             lease: LeaseName { order: id, token: order.token },
             attempt: order.attempt,
-            from_stage: order.stages_done,
+            from_stage: if self.without(Guard::Checkpoint) { 0 } else { order.stages_done },
             priority: order.priority,
             items: order.items.clone(),
         };
@@ -322,23 +379,45 @@ impl Core {
         match event {
             Event::Leased { order, kitchen, token, cause } => {
                 self.soft.leases.give(now.mono, *order, token.counter);
+                self.soft.stays.remove(order);
+                self.soft.pauses.remove(order);
                 self.stealable(*order, now.mono);
                 self.load_changed(*kitchen);
+                self.soft.link_mut(*kitchen).empty = false;
+                self.probed(now, *kitchen);
                 if let Cause::Reassign { from, .. } | Cause::Handover { from, .. } = cause {
+                    self.soft.link_mut(*from).empty = false;
                     self.freed(*from);
                 }
             }
             Event::Started { order, .. } => {
                 self.not_stealable(*order);
+                self.progressed(now, *order);
                 if let Some(kitchen) = self.state.orders.get(*order).and_then(|order| order.kitchen) {
                     self.load_changed(kitchen);
                 }
             }
-            Event::Completed { order, .. }
-            | Event::AttemptFailed { order, .. }
-            | Event::LeaseLost { order, .. }
-            | Event::Cancelled { order, .. }
-            | Event::DeadLettered { order, .. } => self.left_its_kitchen(*order),
+            Event::StageDone { order, .. } => self.progressed(now, *order),
+            Event::Completed { order, cooked_ms, .. } => {
+                self.progressed(now, *order);
+                self.learn_pace(*order, *cooked_ms);
+                self.left_its_kitchen(*order);
+            }
+            Event::AttemptFailed { order, .. } => {
+                self.progressed(now, *order);
+                self.left_its_kitchen(*order);
+            }
+            Event::LeaseLost { order, cause, .. } => {
+                if matches!(cause, LossCause::LeaseExpired | LossCause::DrainDeadline) {
+                    self.unproven(now, *order);
+                }
+                self.left_its_kitchen(*order);
+            }
+            Event::Cancelled { order, .. } => {
+                self.unproven(now, *order);
+                self.left_its_kitchen(*order);
+            }
+            Event::DeadLettered { order, .. } => self.left_its_kitchen(*order),
             Event::KitchenRegistered(registered) => {
                 if registered.kitchen.index() == self.soft.links.len() {
                     self.soft.links.push(Link::default());
@@ -346,8 +425,11 @@ impl Core {
                 self.refresh(registered.kitchen);
                 self.freed(registered.kitchen);
             }
-            Event::KitchenLost { kitchen, .. }
-            | Event::KitchenReturned { kitchen }
+            Event::KitchenLost { kitchen, cause, .. } => {
+                self.remember_loss(now, *kitchen, *cause);
+                self.refresh(*kitchen);
+            }
+            Event::KitchenReturned { kitchen }
             | Event::KitchenScheduling { kitchen, .. }
             | Event::DrainStarted { kitchen, .. }
             | Event::Drained { kitchen } => self.refresh(*kitchen),
@@ -355,7 +437,6 @@ impl Core {
                 self.configure_routing()
             }
             Event::Accepted(_)
-            | Event::StageDone { .. }
             | Event::MoveFailed { .. }
             | Event::StaleRefused { .. }
             | Event::EpochStarted { .. }
@@ -369,9 +450,20 @@ impl Core {
 
     fn left_its_kitchen(&mut self, id: OrderId) {
         self.soft.leases.end(id);
+        self.soft.stays.remove(&id);
+        self.soft.pauses.remove(&id);
         self.not_stealable(id);
         if let Some(kitchen) = self.state.orders.get(id).and_then(|order| order.kitchen) {
+            self.soft.link_mut(kitchen).empty = false;
             self.freed(kitchen);
+        }
+    }
+
+    /// The order ended without its agent's word, so the agent may hold it until its fence.
+    fn unproven(&mut self, now: Now, id: OrderId) {
+        let until = now.mono + self.lease_time();
+        if let Some(kitchen) = self.state.orders.get(id).and_then(|order| order.kitchen) {
+            self.soft.link_mut(kitchen).unproven_until = until;
         }
     }
 
@@ -425,7 +517,7 @@ impl Core {
             return self.refuse(request, Refused::AlreadyEnded { order: id, state: order.state.word() });
         }
         let (state, kitchen, token) = (order.state, order.kitchen, order.token);
-        self.drop_move(now, id);
+        self.drop_move(now, id, "it is cancelled");
         self.emit(now, Event::Cancelled { order: id, by });
         if let (OrderState::Leased | OrderState::Cooking, Some(kitchen)) = (state, kitchen) {
             self.tell(kitchen, BalancerMessage::Stop(LeaseName { order: id, token }));
@@ -440,6 +532,7 @@ impl Core {
         let cycle = Duration::from_millis(policy.cycle_ms);
         self.soft.next_cycle = self.soft.next_cycle.min(now.mono + cycle);
         self.emit(now, Event::PolicySet { policy: Box::new(policy), by });
+        self.measure_line();
         self.reply(request, Reply::Done("the policy is in force".into()));
     }
 

@@ -52,7 +52,7 @@ pub enum Refused {
     NotInAKitchen { order: OrderId },
     #[error("{order} is already in {kitchen}")]
     AlreadyThere { order: OrderId, kitchen: KitchenId },
-    #[error("{order} is being cooked in {kitchen} and finishes in place")]
+    #[error("{order} has been started in {kitchen} meanwhile: ask again to have it handed over")]
     AlreadyCooking { order: OrderId, kitchen: KitchenId },
     #[error("{order} is being moved already")]
     MoveInFlight { order: OrderId },
@@ -62,6 +62,8 @@ pub enum Refused {
     TargetUnfit { kitchen: KitchenId, why: &'static str },
     #[error("{kitchen} did not answer in time and keeps the order")]
     SourceSilent { kitchen: KitchenId },
+    #[error("{kitchen} did not answer in time, so the order stays where it is")]
+    TargetSilent { kitchen: KitchenId },
     #[error("{kitchen} needs {needs} places elsewhere and {free} are free: use force, or drain it later")]
     NoRoomToDrain { kitchen: KitchenId, needs: u64, free: u64 },
     #[error("{kitchen} is {state}: nothing to change")]
@@ -78,6 +80,8 @@ pub enum Refused {
     NotInQuarantine { order: OrderId, state: &'static str },
     #[error("{order} finishes in {kitchen}: {why}")]
     FinishesInPlace { order: OrderId, kitchen: KitchenId, why: &'static str },
+    #[error("{order} was not moved: {what}")]
+    Overtaken { order: OrderId, what: &'static str },
     #[error("less than half of the capacity is alive: orders are only recovered, not moved")]
     Panic,
     #[error("process {pid} is not the one that cooks in {kitchen}: nothing was changed")]
@@ -108,12 +112,14 @@ impl Refused {
             | Self::TooManyMoves { .. }
             | Self::TargetUnfit { .. }
             | Self::SourceSilent { .. }
+            | Self::TargetSilent { .. }
             | Self::NoRoomToDrain { .. }
             | Self::NothingToChange { .. }
             | Self::NoRush
             | Self::BadPolicy(_)
             | Self::NotInQuarantine { .. }
             | Self::FinishesInPlace { .. }
+            | Self::Overtaken { .. }
             | Self::Panic
             | Self::NotThatProcess { .. } => false,
         }

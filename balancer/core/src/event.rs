@@ -4,6 +4,7 @@
 //! change: rows of an older release must read back as they were written. A body that grows gets a variant of its own, and
 //! the old shape stays beside it (`event/v1.rs`).
 
+pub mod row;
 mod v1;
 
 use protocol::api::{HopKind, MoveResult, PolicyView, Schedulable};

@@ -25,11 +25,41 @@ pub struct Signs {
     pub connected: bool,
 }
 
+/// Why a kitchen that is alive gets fewer orders than it has room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Note {
+    /// Far slower than the others, or with no progress: nothing new but a probe now and then.
+    Slow {
+        /// How many times slower than usual, in tenths.
+        tenths: u32,
+    },
+    /// It keeps falling: nothing new until it has been steady for a while.
+    HeldDown {
+        /// For how long still.
+        left: Duration,
+    },
+    /// It was lost and is back: its places grow.
+    WarmingUp {
+        /// How much of them it may fill.
+        percent: u32,
+    },
+}
+
 impl Core {
+    /// What is to be said about a living kitchen, beyond its health.
+    #[must_use]
+    pub fn note(&self, now: Duration, number: KitchenNo) -> Option<Note> {
+        let link = self.soft.links.get(number.index()).filter(|_| self.state.kitchen(number).alive)?;
+        let held = link.steadiness.held_until().map(|until| Note::HeldDown { left: until.saturating_sub(now) });
+        let slow = link.pace.tenths().map(|tenths| Note::Slow { tenths });
+        let warming = link.steadiness.percent().map(|percent| Note::WarmingUp { percent });
+        held.or(slow).or(warming)
+    }
+
     /// The signs of life of a kitchen.
     #[must_use]
     pub fn signs(&self, now: Duration, number: KitchenNo) -> Signs {
-        let lease = Duration::from_millis(u64::from(self.soft.timing.lease_ms));
+        let lease = self.lease_time();
         let alive = self.state.kitchen(number).alive;
         let Some(link) = self.soft.links.get(number.index()) else {
             let health = if alive { Health::Suspected } else { Health::Dead };
@@ -47,8 +77,8 @@ impl Core {
 
     /// Looks at every living kitchen's silence.
     pub(crate) fn watch_kitchens(&mut self, now: Now) {
-        let heartbeat = Duration::from_millis(u64::from(self.soft.timing.heartbeat_ms));
-        let suspect = heartbeat.mul_f64(limits::SUSPECT_HEARTBEATS);
+        self.look_at_brake(now);
+        let suspect = self.heartbeat_time().mul_f64(limits::SUSPECT_HEARTBEATS);
         for number in (0..self.state.kitchens.len()).map(|number| KitchenNo(number as u32)) {
             if !self.state.kitchen(number).alive || self.lost_if_silent(now, number) {
                 continue;
@@ -63,11 +93,11 @@ impl Core {
 
     /// A living kitchen that has been silent for a lease is lost, with everything it held.
     pub(crate) fn lost_if_silent(&mut self, now: Now, number: KitchenNo) -> bool {
-        let lease = Duration::from_millis(u64::from(self.soft.timing.lease_ms));
+        let lease = self.lease_time();
         let alive = self.state.kitchen(number).alive;
         let link = self.soft.link_mut(number);
         let silent = now.mono.saturating_sub(*link.heard.get_or_insert(now.mono));
-        let lost = alive && silent >= lease;
+        let lost = alive && silent >= lease && self.may_give_up(now, number);
         if lost {
             self.lost(now, number, silent);
         }
@@ -76,13 +106,20 @@ impl Core {
 
     /// A sign of life on the kitchen's connection.
     pub(crate) fn heard(&mut self, now: Now, number: KitchenNo) {
+        let alive = self.state.kitchen(number).alive;
+        let stalled = self.is_disk_stalled();
         let link = self.soft.link_mut(number);
         link.heard = Some(now.mono);
-        if link.suspected || !self.state.kitchen(number).alive {
-            self.soft.link_mut(number).suspected = false;
-            self.returned(now, number);
-            self.refresh(number);
+        // That it is back is an event: it is said again with the next heartbeat, once something can become durable.
+        if alive && !link.suspected || !alive && stalled {
+            return;
         }
+        if link.suspected {
+            link.pace.touch(now.mono);
+        }
+        link.suspected = false;
+        self.returned(now, number);
+        self.refresh(number);
     }
 
     fn lost(&mut self, now: Now, number: KitchenNo, silent: Duration) {

@@ -1,15 +1,15 @@
-//! The fleet: kitchens come, go, are cordoned and drained. Never decides about a single order.
+//! The fleet: kitchens come, go and are cordoned. Never decides about a single order.
 
 use std::time::Duration;
 
 use protocol::api::Schedulable;
-use protocol::city::{CAPACITY_MAX, DishNo, NAME_MAX, ZoneNo};
-use protocol::link::{BalancerMessage, Hello, LeaseName, Refusal, Welcome, places};
-use protocol::{KitchenId, OrderId, text};
+use protocol::city::{CAPACITY_MAX, City, DishNo, NAME_MAX, ZoneNo};
+use protocol::link::{self, BalancerMessage, Hello, Refusal, Timing, Welcome};
+use protocol::{Epoch, KitchenId, OrderId, text};
 
 use crate::dispatcher::Core;
 use crate::effect::{Effect, Refused, Reply};
-use crate::event::{Event, KitchenNo, LossCause, MoveReason, Registered};
+use crate::event::{Event, KitchenNo, LossCause, Registered};
 use crate::input::{ConnectionId, Now, Operator, RequestId};
 use crate::limits;
 use crate::routing::{DishSet, Facts, Unfit};
@@ -19,7 +19,8 @@ impl Core {
         match self.admit_kitchen(now, &hello) {
             Ok((zone, specialties)) => self.let_in(now, connection, hello, zone, specialties),
             Err(refusal) => {
-                self.effects.push(Effect::Tell(connection, BalancerMessage::Refused(refusal)));
+                let tell = if self.is_disk_stalled() { Effect::TellNow } else { Effect::Tell };
+                self.effects.push(tell(connection, BalancerMessage::Refused(refusal)));
                 self.effects.push(Effect::Close(connection));
             }
         }
@@ -30,17 +31,26 @@ impl Core {
             return Err(Refusal::NotLeader);
         }
         let found = self.check_hello(hello).map_err(Refusal::Hello)?;
+        if self.is_disk_stalled() && !self.is_known_alive(hello) {
+            // Taking it in would be an event, and the agents that are here must be able to come back all the same.
+            return Err(Refusal::NotLeader);
+        }
         let Some(number) = self.state.find_kitchen(&hello.kitchen) else {
-            let full = self.state.kitchens.len() >= limits::KITCHENS_MAX;
+            let full = is_full(self.soft.links.iter().map(|link| link.lost_for(now.mono)));
             return if full { Err(Refusal::Full(limits::KITCHENS_MAX as u32)) } else { Ok(found) };
         };
         let link = self.soft.link(number);
-        let lease = Duration::from_millis(u64::from(self.soft.timing.lease_ms));
-        let heard = link.heard.is_some_and(|heard| now.mono < heard + lease);
+        let heard = link.heard.is_some_and(|heard| now.mono < heard + self.lease_time());
         if link.connection.is_some() && heard && self.state.kitchen(number).session != hello.session {
             return Err(Refusal::Alive { kitchen: hello.kitchen.clone(), pid: link.pid });
         }
         Ok(found)
+    }
+
+    /// The same process as before, and not lost: letting it in decides nothing.
+    fn is_known_alive(&self, hello: &Hello) -> bool {
+        let known = self.state.find_kitchen(&hello.kitchen).map(|number| self.state.kitchen(number));
+        known.is_some_and(|kitchen| kitchen.alive && kitchen.session == hello.session)
     }
 
     fn check_hello(&self, hello: &Hello) -> Result<(ZoneNo, Vec<DishNo>), String> {
@@ -76,12 +86,16 @@ impl Core {
         let known = self.state.find_kitchen(&hello.kitchen);
         let number = known.unwrap_or(KitchenNo(self.state.kitchens.len() as u32));
         let same_process = known.is_some_and(|number| self.state.kitchen(number).session == hello.session);
+        let was_alive = known.is_some_and(|number| self.state.kitchen(number).alive);
         if let Some(old) = known.and_then(|number| self.soft.link(number).connection) {
             self.soft.connections.remove(&old);
             self.effects.push(Effect::Close(old));
         }
         if known.is_some() && !same_process {
             self.lose_all(now, number, LossCause::AgentRestarted);
+            if was_alive {
+                self.remember_loss(now, number, LossCause::AgentRestarted);
+            }
         }
         if same_process {
             self.returned(now, number);
@@ -89,6 +103,7 @@ impl Core {
             let Hello { kitchen: id, name, capacity, stations, session, .. } = hello;
             let registered = Registered { kitchen: number, id, name, zone, capacity, stations, specialties, session };
             self.emit(now, Event::KitchenRegistered(Box::new(registered)));
+            self.came_back(now, number);
         }
         let link = self.soft.link_mut(number);
         link.connection = Some(connection);
@@ -102,7 +117,10 @@ impl Core {
         self.soft.connections.insert(connection, number);
         self.refresh(number);
         let welcome = Welcome { epoch: self.state.epoch, timing: self.soft.timing, city: self.state.city.clone() };
-        self.effects.push(Effect::Tell(connection, BalancerMessage::Welcome(Box::new(welcome))));
+        let welcome = BalancerMessage::Welcome(Box::new(welcome));
+        // While the disk stalls only a process that was here all the time is let in, by no event: its leases must go on.
+        let tell = if self.is_disk_stalled() { Effect::TellNow } else { Effect::Tell };
+        self.effects.push(tell(connection, welcome));
         // What was on the wire when the old connection broke; the agent ignores what it has already.
         let waiting: Vec<OrderId> = self.state.kitchen(number).waiting.iter().copied().collect();
         for order in waiting {
@@ -142,6 +160,12 @@ impl Core {
         let silent = link.heard.map_or(Duration::ZERO, |heard| now.mono.saturating_sub(heard));
         let silent_ms = u32::try_from(silent.as_millis()).unwrap_or(u32::MAX);
         let (kitchen, cause) = (number, LossCause::ProcessExited);
+        // Whatever its connection still carries was said by the dead.
+        if let Some(connection) = self.soft.link_mut(number).connection.take() {
+            self.soft.connections.remove(&connection);
+            self.effects.push(Effect::Close(connection));
+        }
+        self.soft.link_mut(number).suspected = true;
         self.emit(now, Event::KitchenLost { kitchen, cause, silent_ms });
         self.lose_all(now, number, cause);
         self.reply(request, Reply::Done(format!("{id} is dead: its orders go elsewhere")));
@@ -151,6 +175,7 @@ impl Core {
     pub(crate) fn returned(&mut self, now: Now, number: KitchenNo) {
         if !self.state.kitchen(number).alive {
             self.emit(now, Event::KitchenReturned { kitchen: number });
+            self.came_back(now, number);
         }
     }
 
@@ -181,77 +206,27 @@ impl Core {
         self.reply(request, Reply::Done(format!("{id} is {}", to.word())));
     }
 
-    pub(crate) fn drain(
-        &mut self,
-        now: Now,
-        request: RequestId,
-        id: &KitchenId,
-        deadline: Option<Duration>,
-        force: bool,
-        by: Operator,
-    ) {
-        let Some(number) = self.state.find_kitchen(id) else {
-            return self.refuse(request, Refused::NoSuchKitchen(id.clone()));
-        };
-        let kitchen = self.state.kitchen(number);
-        if kitchen.schedulable == Schedulable::Draining {
-            return self.refuse(request, Refused::NothingToChange { kitchen: id.clone(), state: "draining" });
-        }
-        let own = if self.soft.routing.unfit(number).is_none() { u64::from(self.free(number)) } else { 0 };
-        let (needs, free) = (kitchen.waiting.len() as u64, self.soft.routing.open_places() - own);
-        if needs > free && !force {
-            return self.refuse(request, Refused::NoRoomToDrain { kitchen: id.clone(), needs, free });
-        }
-        self.emit(now, Event::KitchenScheduling { kitchen: number, schedulable: Schedulable::Draining, by });
-        self.soft.link_mut(number).drain_until = Some(now.mono + deadline.unwrap_or(limits::DRAIN_DEADLINE));
-        let (waiting, cooking) = (needs, self.state.kitchen(number).cooking.len());
-        self.reply(request, Reply::Done(format!("{id} is draining: {waiting} orders move, {cooking} finish in place")));
-        self.drain_step(now);
-    }
-
-    /// Moves what waits in draining kitchens, recovers what is left at the deadline, and notices who is empty.
-    pub(crate) fn drain_step(&mut self, now: Now) {
-        for number in (0..self.state.kitchens.len()).map(|number| KitchenNo(number as u32)) {
-            let kitchen = self.state.kitchen(number);
-            if kitchen.schedulable != Schedulable::Draining {
-                continue;
-            }
-            let link = self.soft.link(number);
-            if kitchen.held() == 0 && (link.empty || !kitchen.alive) {
-                self.soft.link_mut(number).drain_until = None;
-                self.emit(now, Event::Drained { kitchen: number });
-            } else if link.drain_until.is_some_and(|until| now.mono >= until) {
-                let held: Vec<OrderId> = kitchen.cooking.iter().chain(&kitchen.waiting).copied().collect();
-                for id in held {
-                    let token = self.state.order(id).map(|order| order.token).unwrap_or_default();
-                    self.lose(now, id, LossCause::DrainDeadline);
-                    self.tell(number, BalancerMessage::Stop(LeaseName { order: id, token }));
-                }
-            } else {
-                let waiting: Vec<OrderId> = kitchen.waiting.iter().copied().collect();
-                for order in waiting {
-                    self.move_anywhere(now, order, number, MoveReason::Drain);
-                }
-            }
-        }
-    }
-
     /// Free places: what it may hold, less what it holds and what is promised to orders on their way.
     pub(crate) fn free(&self, number: KitchenNo) -> u32 {
         let kitchen = self.state.kitchen(number);
-        let taken = kitchen.held() + self.soft.links.get(number.index()).map_or(0, |link| link.reserved);
-        places(kitchen.capacity, kitchen.stations).saturating_sub(taken)
+        let Some(link) = self.soft.links.get(number.index()) else { return 0 };
+        let free = self.allowed(number).saturating_sub(kitchen.held() + link.reserved);
+        if link.pace.is_open() { free.min(1_u32.saturating_sub(link.reserved)) } else { free }
     }
 
     /// Brings routing up to date after anything about the kitchen changed.
     pub(crate) fn refresh(&mut self, number: KitchenNo) {
         let (kitchen, link) = (self.state.kitchen(number), self.soft.link(number));
+        // A kitchen that is slow or keeps falling is better than none.
+        let cautious = self.others_are_sound(number);
         let unfit = match kitchen.schedulable {
             _ if !kitchen.alive => Some(Unfit::Dead),
             Schedulable::Cordoned | Schedulable::Retired => Some(Unfit::Cordoned),
             Schedulable::Draining => Some(Unfit::Draining),
             Schedulable::Open if link.closing => Some(Unfit::Draining),
             Schedulable::Open if link.suspected || link.connection.is_none() => Some(Unfit::Suspected),
+            Schedulable::Open if cautious && link.steadiness.is_held() => Some(Unfit::HeldDown),
+            Schedulable::Open if cautious && link.pace.is_open() && !link.pace.is_probing() => Some(Unfit::Slow),
             Schedulable::Open => None,
         };
         let facts = Facts {
@@ -277,5 +252,55 @@ impl Core {
             link.crowded = crowded;
             self.soft.crowded = if crowded { self.soft.crowded + 1 } else { self.soft.crowded - 1 };
         }
+    }
+}
+
+/// Whether the city has its limit of kitchens, given for how long each has been dead. Who has been lost for long does not
+/// count: numbers are never reused, and names that come and go must not close the city.
+fn is_full(lost_for: impl ExactSizeIterator<Item = Option<Duration>>) -> bool {
+    let kept = lost_for.len();
+    if kept < limits::KITCHENS_MAX {
+        return false;
+    }
+    let forgotten = lost_for.flatten().filter(|lost| *lost >= limits::FORGOTTEN_AFTER).count();
+    kept - forgotten >= limits::KITCHENS_MAX || kept >= limits::KITCHENS_KEPT
+}
+
+/// Whether an agent can be welcomed to this city: the map and the menu reach it in one frame. What a ledger has numbered
+/// stays in it, so two files that each fit may not fit together.
+pub(crate) fn fits_a_frame(city: &City) -> Result<(), String> {
+    let welcome = Welcome { epoch: Epoch(u32::MAX), timing: Timing::DEFAULT, city: city.clone() };
+    let bytes = link::encode(&[BalancerMessage::Welcome(Box::new(welcome))]).len();
+    if bytes <= link::FRAME_MAX {
+        return Ok(());
+    }
+    let (zones, dishes) = (city.zones.len(), city.menu.dishes.len());
+    Err(format!(
+        "with what the ledger has numbered it would be {zones} zones and {dishes} dishes in {bytes} bytes, at most {}: use \
+         the names that are known, or begin a new ledger",
+        link::FRAME_MAX
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn city(dead: usize, lost_for: Duration, alive: usize) -> bool {
+        let kitchens = vec![Some(lost_for); dead].into_iter().chain(vec![None; alive]);
+        is_full(kitchens.collect::<Vec<_>>().into_iter())
+    }
+
+    #[test]
+    fn kitchens_that_never_came_back_do_not_fill_the_city_but_there_is_a_bound() {
+        let (most, kept) = (limits::KITCHENS_MAX, limits::KITCHENS_KEPT);
+        let (recently, long_ago) = (Duration::from_secs(60), limits::FORGOTTEN_AFTER);
+        assert!(!city(0, recently, most - 1));
+        assert!(city(0, recently, most));
+        assert!(city(most - 10, recently, 10), "they may come back");
+        assert!(!city(most - 10, long_ago, 10));
+        assert!(city(10, long_ago, most));
+        assert!(!city(kept - 100, long_ago, 99));
+        assert!(city(kept - 100, long_ago, 100), "the ledger's own bound");
     }
 }

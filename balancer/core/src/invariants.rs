@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use protocol::{OrderId, OrderState};
 
+use crate::dispatcher::Core;
 use crate::state::State;
 
 /// The first invariant that does not hold, in words.
@@ -49,6 +50,28 @@ pub fn check(state: &State) -> Result<(), String> {
                 kitchen.in_the_oven,
                 kitchen.cooking.len()
             ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether each move in flight holds exactly one place at its target, and concerns an order that its source has.
+///
+/// # Errors
+/// Names the kitchen or the order.
+pub fn check_reserved(core: &Core) -> Result<(), String> {
+    for (index, link) in core.soft.links.iter().enumerate() {
+        let moves = core.soft.moves.values().filter(|one| one.to.index() == index).count();
+        if moves != link.reserved as usize {
+            let kitchen = &core.state.kitchens()[index].id;
+            return Err(format!("{kitchen}: {} places are reserved for {moves} moves", link.reserved));
+        }
+    }
+    for (id, one) in &core.soft.moves {
+        let order = core.state.order(*id);
+        let held = |state| matches!(state, OrderState::Leased | OrderState::Cooking);
+        if !order.is_some_and(|order| order.kitchen == Some(one.from) && held(order.state)) {
+            return Err(format!("{id} is being moved and its source does not have it"));
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! - a lease is over `lease` after it was given or last renewed by *name* (order and token);
-//! - a lease that is over is never renewed again.
+//! - a lease that is over is never renewed again; one whose end was put off is not over yet.
 //!
 //! Renewals are not in the ledger: a new leader calls every lease renewed and waits for one full lease.
 //! Almost all leases end by completion long before their time, so the clock is lazy: one entry in a queue for each
@@ -24,11 +24,19 @@ pub(crate) struct LeaseClock {
     carried: BinaryHeap<Reverse<(Duration, OrderId, u64)>>,
     /// The newest renewal of a lease, if it had one.
     renewed: BTreeMap<OrderId, (u64, Duration)>,
+    /// Every lease was renewed at once, so none ends before this.
+    none_before: Duration,
 }
 
 impl LeaseClock {
     pub(crate) fn new(lasts: Duration) -> Self {
-        Self { lasts, given: VecDeque::new(), carried: BinaryHeap::new(), renewed: BTreeMap::new() }
+        Self {
+            lasts,
+            given: VecDeque::new(),
+            carried: BinaryHeap::new(),
+            renewed: BTreeMap::new(),
+            none_before: Duration::ZERO,
+        }
     }
 
     /// A lease begins now; `counter` is its token's.
@@ -39,6 +47,16 @@ impl LeaseClock {
     /// A heartbeat named the lease.
     pub(crate) fn renew(&mut self, now: Duration, order: OrderId, counter: u64) {
         self.renewed.insert(order, (counter, now + self.lasts));
+    }
+
+    /// All leases count as renewed now: whatever was given or renewed before lasts for a lease from here.
+    pub(crate) fn renew_all(&mut self, now: Duration) {
+        self.none_before = now + self.lasts;
+    }
+
+    /// Puts the end of a lease off that [`Self::pop_over`] has just given, by one lease time.
+    pub(crate) fn put_off(&mut self, now: Duration, order: OrderId, counter: u64) {
+        self.carried.push(Reverse((now + self.lasts, order, counter)));
     }
 
     /// The lease ended otherwise.
@@ -52,11 +70,14 @@ impl LeaseClock {
     pub(crate) fn next(&self) -> Option<Duration> {
         let given = self.given.front().map(|entry| entry.0);
         let carried = self.carried.peek().map(|entry| entry.0.0);
-        given.into_iter().chain(carried).min()
+        given.into_iter().chain(carried).min().map(|next| next.max(self.none_before))
     }
 
     /// A lease whose time is up without a renewal that carries it on; the caller knows whether it still stands.
     pub(crate) fn pop_over(&mut self, now: Duration, stands: impl Fn(OrderId, u64) -> bool) -> Option<OrderId> {
+        if now < self.none_before {
+            return None;
+        }
         while let Some((order, counter)) = self.pop_due(now) {
             if !stands(order, counter) {
                 continue;
@@ -116,5 +137,20 @@ mod tests {
         clock.give(Duration::ZERO, OrderId(1), 10);
         assert_eq!(clock.pop_over(S, |_, counter| counter != 10), None);
         assert_eq!(clock.next(), None);
+    }
+
+    #[test]
+    fn all_leases_renewed_at_once_last_for_one_more_and_a_later_renewal_still_counts() {
+        let mut clock = LeaseClock::new(S);
+        clock.give(Duration::ZERO, OrderId(1), 10);
+        clock.give(Duration::ZERO, OrderId(2), 11);
+        clock.renew_all(S * 5);
+        assert_eq!((clock.next(), clock.pop_over(S * 5, |_, _| true)), (Some(S * 6), None));
+        clock.renew(S * 11 / 2, OrderId(1), 10);
+        assert_eq!(clock.pop_over(S * 6, |_, _| true), Some(OrderId(2)));
+        assert_eq!(clock.pop_over(S * 6, |_, _| true), None);
+        clock.put_off(S * 6, OrderId(2), 11);
+        assert_eq!(clock.pop_over(S * 7, |_, _| true), Some(OrderId(1)));
+        assert_eq!(clock.pop_over(S * 7, |_, _| true), Some(OrderId(2)));
     }
 }

@@ -9,11 +9,15 @@
 //! randomness: time is an argument, and what chance chose stands in the event.
 
 mod admission;
+mod brake;
+mod disk;
 mod dispatcher;
+mod drain;
 pub mod effect;
 pub mod event;
 pub mod failure_detector;
 mod fleet;
+mod grey;
 mod handover;
 pub mod input;
 pub mod invariants;
@@ -27,11 +31,16 @@ pub mod routing;
 mod rush;
 mod soft;
 pub mod state;
+mod triggers;
+mod vitals;
+mod warmup;
 
+pub use admission::Line;
+pub use brake::Brake;
 pub use dispatcher::{Core, Guard, Settings};
 pub use effect::{Effect, Refused, Reply};
 pub use event::{Event, KitchenNo, Recorded};
-pub use failure_detector::Signs;
+pub use failure_detector::{Note, Signs};
 pub use input::{DiskHealth, Input, Now};
 pub use soft::{Decision, MoveAsked, Skip};
 pub use state::State;

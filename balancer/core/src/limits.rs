@@ -24,6 +24,13 @@ pub const CLOSED_KEPT: usize = 100_000;
 /// Kitchens in one city, alive or not: what routing, feed and screens are measured with.
 pub const KITCHENS_MAX: usize = 10_000;
 
+/// A kitchen that has been lost for so long no longer counts towards [`KITCHENS_MAX`]: autoscaling gives each new one a
+/// name of its own, and its numbers are never reused.
+pub const FORGOTTEN_AFTER: Duration = Duration::from_secs(3_600);
+
+/// Kitchens in one ledger, however long they have been lost: about 100 MB, and what every tick looks at.
+pub const KITCHENS_KEPT: usize = 4 * KITCHENS_MAX;
+
 /// Hops of one order that are kept for its page; later ones are counted in its attempt and stand in the ledger.
 pub const HOPS_KEPT: usize = 16;
 
@@ -45,11 +52,27 @@ pub const EXPLAINED_MAX: usize = 8;
 /// Failed or lost attempts after which an order is set aside: two can be bad luck, the third is the order.
 pub const STRIKES_MAX: u8 = 3;
 
-/// Moves that wait for their source at one time.
+/// Moves that wait for their source or their target at one time.
 pub const MOVES_IN_FLIGHT_MAX: usize = 256;
 
 /// A source that has not answered a release by now keeps the order. Far above a round trip, below a lease.
 pub const RELEASE_TIMEOUT: Duration = Duration::from_millis(1_000);
+
+/// A target that has not answered by now keeps no place: as long as a release may take.
+pub const RESERVE_TIMEOUT: Duration = RELEASE_TIMEOUT;
+
+/// A source that has not paused so long after it had to breaks its order off no more: as long as a release may take.
+pub const PAUSE_TIMEOUT: Duration = RELEASE_TIMEOUT;
+
+/// A target keeps the place so much longer than the balancer waits for everybody's answer: for the sync of the new lease.
+pub const RESERVED_BEYOND: Duration = Duration::from_millis(1_000);
+
+/// An order whose handover was refused is asked for again after this long, or once its stage has changed.
+pub const HANDOVER_RETRY: Duration = Duration::from_millis(1_000);
+
+/// What a move costs the order in waiting, in milliseconds: a round trip to the source and one to the target, with a sync
+/// between them. A gain below that is none.
+pub const MOVE_COST_MS: u64 = 50;
 
 /// Between two looks at silent kitchens, waiting stations and unanswered releases: a third of a heartbeat.
 pub const TICK: Duration = Duration::from_millis(100);
@@ -68,3 +91,83 @@ pub const RUSH_BURST_MAX: usize = 1_000;
 
 /// A drain without a deadline of its own recovers what is left after this long.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(30);
+
+/// The longest deadline of a drain: a day. Beyond it a kitchen is not being emptied.
+pub const DRAIN_DEADLINE_MAX: Duration = Duration::from_secs(86_400);
+
+/// Orders that are on their way for drains at one time, in the whole fleet: a drain must not make an ordinary evening a
+/// storm of moves, and 16 at a round trip each empty the largest kitchen in seconds.
+pub const DRAIN_MOVES_MAX: usize = 16;
+
+/// With fewer living kitchens than this, most of them silent at once is no coincidence worth doubting ourselves for.
+pub const BRAKE_KITCHENS: u32 = 3;
+
+/// While the brake is on, one in so many kitchens is given up in each lease time.
+pub const BRAKE_SHARE: u32 = 10;
+
+/// Called so many heartbeats later than planned, the core takes the silence for its own. Below that heartbeats that were
+/// not read in time cannot add up to a lease: 0.3 s to the last one, 0.6 s, and 0.6 s to spare.
+pub const LAG_HEARTBEATS: u32 = 2;
+
+/// A dead kitchen counts as a part of the fleet for so long: after ten minutes nobody waits for it any more.
+pub const MISSED_FOR: Duration = Duration::from_secs(600);
+
+/// In which the places of a returning kitchen grow to all of them: about one order's cooking time.
+pub const WARM_UP: Duration = Duration::from_secs(3);
+
+/// With how much of them it begins.
+pub const WARM_UP_FROM_PERCENT: u32 = 10;
+
+/// Losses within [`FLAP_WINDOW`] that make a flapping kitchen: two can be a restart and its mishap.
+pub const FLAPS: usize = 3;
+
+/// See [`FLAPS`].
+pub const FLAP_WINDOW: Duration = Duration::from_secs(60);
+
+/// How long a flapping kitchen must be steady; each relapse doubles it.
+pub const HOLD_DOWN: Duration = Duration::from_secs(5);
+
+/// The longest hold-down.
+pub const HOLD_DOWN_MAX: Duration = Duration::from_secs(60);
+
+/// Between two looks at how fast kitchens cook: a breaker is no matter of milliseconds, and the medians cost a sort.
+pub const PACE_EVERY: Duration = Duration::from_secs(1);
+
+/// Completed orders after which a kitchen's pace says something, and over which it is averaged.
+pub const PACE_ORDERS: u32 = 8;
+
+/// Kitchens with a known pace below which there is no typical one.
+pub const PACE_KITCHENS: usize = 3;
+
+/// A kitchen is slow at so many times the typical pace: the built-in kitchens differ by less than two.
+pub const SLOW_TIMES: u64 = 3;
+
+/// And only if it costs an order so much, in milliseconds: below it a ratio is noise.
+pub const SLOW_MIN_MS: u64 = 500;
+
+/// An order cooked in less than so many times the typical pace closes the breaker.
+pub const NORMAL_TIMES: u64 = 2;
+
+/// Plans below this, in milliseconds, are not compared with: "0 ms" means that the menu does not know.
+pub const PLANNED_MIN_MS: u64 = 50;
+
+/// A kitchen is stuck when all it cooks has stood still for so many times a whole order's time ...
+pub const STUCK_TIMES: u64 = 5;
+
+/// ... and for at least so long.
+pub const STUCK_MIN: Duration = Duration::from_secs(10);
+
+/// Orders of a kitchen that are asked for their planned time, when it may be stuck.
+pub const STUCK_LOOKS: usize = 16;
+
+/// Waiting orders that leave a slow kitchen at one look.
+pub const UNLOAD_ORDERS: usize = 4;
+
+/// A slow kitchen gets a probe after this long; the wait doubles with each probe that does not close the breaker.
+pub const PROBE_AFTER: Duration = Duration::from_secs(5);
+
+/// The longest wait between two probes.
+pub const PROBE_AFTER_MAX: Duration = Duration::from_secs(60);
+
+/// The line may always be this long: below it a limit by waiting time would refuse what any small city takes in a moment.
+pub const LINE_MIN: usize = 64;

@@ -112,6 +112,9 @@ pub fn check(policy: &PolicyView) -> Result<(), String> {
     if policy.min_stay_ms > 3_600_000 || policy.max_hops > 100 || policy.max_migrations_per_cycle > 1_000 {
         return Err("min_stay_ms is at most 3600000, max_hops 100, max_migrations_per_cycle 1000".into());
     }
+    if policy.max_wait_ms > 3_600_000 || policy.handover_max_wait_ms > 60_000 {
+        return Err("max_wait_ms is at most 3600000, and 0 for no limit; handover_max_wait_ms is at most 60000".into());
+    }
     Ok(())
 }
 
@@ -147,5 +150,7 @@ mod tests {
         assert!(bad(|policy| policy.overload_threshold = 1.5).contains("overload_threshold"));
         assert!(bad(|policy| policy.available_threshold = 0.8).contains("must rise"));
         assert!(bad(|policy| policy.cycle_ms = 0).contains("cycle_ms"));
+        assert!(bad(|policy| policy.max_wait_ms = 3_600_001).contains("max_wait_ms"));
+        assert!(bad(|policy| policy.handover_max_wait_ms = 60_001).contains("handover_max_wait_ms"));
     }
 }

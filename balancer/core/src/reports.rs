@@ -58,7 +58,7 @@ impl Core {
         self.heard(now, number);
         let link = self.soft.link_mut(number);
         link.seq = link.seq.max(seq);
-        link.empty = held.is_empty();
+        link.empty = held.is_empty() && now.mono >= link.unproven_until;
         let mut lost = Vec::new();
         for lease in held {
             match self.standing(number, *lease) {
@@ -90,6 +90,7 @@ impl Core {
         match self.standing(number, lease) {
             Standing::Current(OrderState::Leased) => {
                 self.emit(now, Event::Started { order: lease.order, token: lease.token, stage });
+                self.cooked_again(now, lease.order, 0);
             }
             Standing::Current(_) | Standing::Settled => {}
             Standing::Stale => self.tell(number, BalancerMessage::Stop(lease)),
@@ -112,7 +113,8 @@ impl Core {
     fn completed(&mut self, now: Now, number: KitchenNo, lease: LeaseName, cooked_ms: u32) {
         let stale = match self.standing(number, lease) {
             Standing::Current(_) => {
-                self.drop_move(now, lease.order);
+                self.drop_move(now, lease.order, "it is done");
+                self.cooked_again(now, lease.order, cooked_ms);
                 self.emit(now, Event::Completed { order: lease.order, token: lease.token, cooked_ms });
                 false
             }
@@ -125,7 +127,7 @@ impl Core {
     fn failed(&mut self, now: Now, number: KitchenNo, lease: LeaseName, stage: u8, output: &str) {
         let stale = match self.standing(number, lease) {
             Standing::Current(_) => {
-                self.drop_move(now, lease.order);
+                self.drop_move(now, lease.order, "its attempt failed");
                 let output = keep(output).into_boxed_str();
                 self.emit(now, Event::AttemptFailed { order: lease.order, token: lease.token, stage, output });
                 self.set_aside_if_poison(now, lease.order);
@@ -160,14 +162,14 @@ impl Core {
     pub(crate) fn lose(&mut self, now: Now, id: OrderId, cause: LossCause) {
         let Some(order) = self.state.order(id) else { return };
         let token = order.token;
-        self.drop_move(now, id);
+        self.drop_move(now, id, "its kitchen lost it");
         self.emit(now, Event::LeaseLost { order: id, token, cause });
         self.set_aside_if_poison(now, id);
     }
 
     fn set_aside_if_poison(&mut self, now: Now, id: OrderId) {
         let strikes = self.state.order(id).map_or(0, Order::strikes);
-        if strikes >= limits::STRIKES_MAX {
+        if strikes >= limits::STRIKES_MAX && !self.without(Guard::Quarantine) {
             self.emit(now, Event::DeadLettered { order: id, strikes });
         }
     }
@@ -185,6 +187,10 @@ impl Core {
             let Some(order) = self.state.order(id) else { continue };
             let (kitchen, token) = (order.kitchen, order.token);
             if kitchen.is_some_and(|kitchen| self.lost_if_silent(now, kitchen)) {
+                continue;
+            }
+            if kitchen.is_some_and(|kitchen| self.is_braked(now, kitchen)) {
+                self.soft.leases.put_off(now.mono, id, token.counter);
                 continue;
             }
             self.lose(now, id, LossCause::LeaseExpired);

@@ -8,7 +8,6 @@ use std::time::Duration;
 use protocol::city::{DishNo, ZoneNo};
 use protocol::{Item, Priority};
 
-use crate::admission::admit;
 use crate::dispatcher::Core;
 use crate::effect::{Refused, Reply};
 use crate::event::Event;
@@ -44,6 +43,9 @@ impl Core {
 
     /// Makes the orders that are due.
     pub(crate) fn rush_due(&mut self, now: Now) {
+        if self.is_disk_stalled() {
+            return;
+        }
         let (Some(rush), Some(ends)) = (self.state.rush, self.soft.rush_ends) else { return };
         let mut made = 0;
         while let Some(next) = self.soft.rush_next.filter(|next| *next <= now.mono && *next <= ends) {
@@ -71,7 +73,7 @@ impl Core {
     }
 
     fn rush_order(&mut self, now: Now, zone: Option<ZoneNo>) {
-        if admit(&self.state, Priority::Normal).is_err() {
+        if self.admit(Priority::Normal).is_err() {
             self.soft.rush_shed += 1;
             self.soft.shed += 1;
             return;

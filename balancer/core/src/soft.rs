@@ -6,17 +6,21 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
-use protocol::api::{MoveResult, Weights};
+use protocol::api::{HopKind, MoveResult, Weights};
 use protocol::city::DishNo;
 use protocol::link::Timing;
 use protocol::{OrderId, WallTime};
 
+use crate::brake::BrakeState;
 use crate::event::{KitchenNo, MoveReason};
+use crate::grey::{Pace, Typical};
 use crate::input::{ConnectionId, DiskHealth, RequestId};
 use crate::lease::LeaseClock;
 use crate::limits;
 use crate::random::Random;
 use crate::routing::Routing;
+use crate::vitals::Vitals;
+use crate::warmup::Steadiness;
 
 /// A kitchen's connection and signs of life.
 #[derive(Debug, Clone, Default)]
@@ -43,19 +47,70 @@ pub(crate) struct Link {
     pub(crate) reserved: u32,
     /// When its drain gives up waiting.
     pub(crate) drain_until: Option<Duration>,
+    /// Until then the agent may still hold an order that ended here without its word, so its emptiness proves nothing.
+    pub(crate) unproven_until: Duration,
+    /// When it was lost, if it is dead.
+    pub(crate) lost_at: Option<Duration>,
+    /// For how long it had been dead when this leader began.
+    pub(crate) lost_before: Duration,
+    /// Slow start and hold-down.
+    pub(crate) steadiness: Steadiness,
+    /// How fast it cooks.
+    pub(crate) pace: Pace,
+    /// At the last tick nothing spoke against giving it orders.
+    pub(crate) sound: bool,
 }
 
-/// A move that waits for its source.
+impl Link {
+    /// For how long it has been dead, if it is.
+    pub(crate) fn lost_for(&self, now: Duration) -> Option<Duration> {
+        self.lost_at.map(|at| now.saturating_sub(at) + self.lost_before)
+    }
+}
+
+/// What a move waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A reassign: that the source lets the order go.
+    Release,
+    /// A handover: that the target keeps a place.
+    Reserve,
+    /// A handover: that the source has paused.
+    Pause,
+}
+
+impl Step {
+    pub(crate) fn kind(self) -> HopKind {
+        match self {
+            Self::Release => HopKind::Reassign,
+            Self::Reserve | Self::Pause => HopKind::Handover,
+        }
+    }
+}
+
+/// A move in flight.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Move {
     pub(crate) from: KitchenNo,
     pub(crate) to: KitchenNo,
     pub(crate) reason: MoveReason,
+    pub(crate) step: Step,
     pub(crate) since: Duration,
+    /// When the answer that it waits for is late.
+    pub(crate) until: Duration,
     /// Since when the order waits in the source.
     pub(crate) waits_since: Duration,
     pub(crate) asked_at: WallTime,
     pub(crate) request: Option<RequestId>,
+}
+
+/// Why an order is not asked for again yet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stay {
+    pub(crate) until: Duration,
+    /// The number of finished stages with which a refusal ends sooner; none: whatever the source has said may still be on
+    /// its way, and must not be taken for the answer to a new question.
+    pub(crate) stages_done: Option<u8>,
 }
 
 /// A move as the feed tells it.
@@ -67,9 +122,11 @@ pub struct MoveAsked {
     pub from: KitchenNo,
     /// The target.
     pub to: KitchenNo,
+    /// Not started, or with its checkpoint.
+    pub kind: HopKind,
     /// Why.
     pub reason: MoveReason,
-    /// When the source was asked.
+    /// When the first of the two was asked.
     pub at: WallTime,
 }
 
@@ -158,6 +215,10 @@ pub(crate) struct Soft {
     pub(crate) connections: BTreeMap<ConnectionId, KitchenNo>,
     pub(crate) leases: LeaseClock,
     pub(crate) moves: BTreeMap<OrderId, Move>,
+    /// Orders that stay for now: their handover was refused at this stage, or its answer may still come.
+    pub(crate) stays: BTreeMap<OrderId, Stay>,
+    /// Handed over and not begun again: since when nobody cooks them.
+    pub(crate) pauses: BTreeMap<OrderId, Duration>,
     /// Not started, not being moved, by main dish, with the time of the lease: what an idle station may take.
     pub(crate) stealable: BTreeMap<DishNo, BTreeMap<OrderId, Duration>>,
     /// How many kitchens are crowded.
@@ -178,6 +239,19 @@ pub(crate) struct Soft {
     pub(crate) moves_asked: Vec<MoveAsked>,
     pub(crate) leads: bool,
     pub(crate) disk: DiskHealth,
+    /// How many orders may wait, by the time that they would.
+    pub(crate) line_limit: Option<usize>,
+    pub(crate) brake: BrakeState,
+    pub(crate) vitals: Vitals,
+    /// What is typical of the fleet's cooking, once enough was cooked.
+    pub(crate) typical: Option<Typical>,
+    pub(crate) next_pace: Duration,
+    /// Grey kitchens whose probe is due: each gets the next normal order.
+    pub(crate) probes: BTreeSet<KitchenNo>,
+    /// When the core had to be called at the latest, as of the last call.
+    pub(crate) planned: Option<Duration>,
+    /// Why the configured city was not taken over.
+    pub(crate) city_refused: Option<String>,
 }
 
 impl Soft {
@@ -188,6 +262,8 @@ impl Soft {
             connections: BTreeMap::new(),
             leases: LeaseClock::new(Duration::from_millis(u64::from(timing.lease_ms))),
             moves: BTreeMap::new(),
+            stays: BTreeMap::new(),
+            pauses: BTreeMap::new(),
             stealable: BTreeMap::new(),
             crowded: 0,
             freed: BTreeSet::new(),
@@ -205,6 +281,14 @@ impl Soft {
             moves_asked: Vec::new(),
             leads: false,
             disk: DiskHealth::Fine,
+            line_limit: None,
+            brake: BrakeState::default(),
+            vitals: Vitals::default(),
+            typical: None,
+            next_pace: Duration::ZERO,
+            probes: BTreeSet::new(),
+            planned: None,
+            city_refused: None,
         }
     }
 

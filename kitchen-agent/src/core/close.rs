@@ -20,8 +20,9 @@ impl Agent {
             return self.end();
         }
         self.closing = Some(now + GRACE);
-        let waiting: Vec<LeaseName> =
-            self.leases().filter(|&(_, started, _)| !started).map(|(lease, ..)| lease).collect();
+        self.refuse_reservations();
+        let unstarted = self.held.values().filter(|held| held.started.is_none());
+        let waiting: Vec<LeaseName> = unstarted.map(|held| held.cook.lease).collect();
         for lease in waiting {
             self.stop(lease.order);
             if self.connected() {

@@ -7,9 +7,9 @@ use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
 use std::time::Duration;
 
-use protocol::OrderId;
 use protocol::city::Stage;
 use protocol::link::{AgentMessage, Cook, DeclineReason, KeepReason, LeaseName, places};
+use protocol::{OrderId, Priority};
 
 use super::outbox::Trail;
 use super::{Agent, Cooking, Effect, UNSETTLED_MAX};
@@ -23,11 +23,36 @@ pub(super) struct Held {
     pub(super) stage: u8,
     /// From this moment on it must not be cooked here.
     pub(super) fence: Duration,
+    pub(super) place: Place,
     pub(super) started: Option<Duration>,
     pub(super) stage_began: Duration,
     /// The end of the running stage, if its time is simulated.
     pub(super) due: Option<Duration>,
     pub(super) trail: Trail,
+}
+
+/// Where in this kitchen an order is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In `waiting`.
+    InLine,
+    /// In `ahead`: the next free station is its own.
+    Ahead,
+    /// Being cooked.
+    Station,
+    /// Being cooked until the next checkpoint, where it is paused; at this time its stage is broken off.
+    Leaving(Duration),
+    /// Not being cooked, for a handover; at this time it goes on here.
+    Paused(Duration),
+}
+
+impl Place {
+    pub(super) fn is_station(self) -> bool {
+        match self {
+            Self::Station | Self::Leaving(_) => true,
+            Self::InLine | Self::Ahead | Self::Paused(_) => false,
+        }
+    }
 }
 
 /// How an offered order stands to what the agent has of the same order.
@@ -58,12 +83,16 @@ impl Agent {
         if self.closing.is_some() {
             return self.decline(lease, DeclineReason::Closing);
         }
-        if self.held.len() >= places(self.config.capacity, self.config.stations) as usize
-            || self.reports.len() >= UNSETTLED_MAX
-        {
+        let reserved = self.take_reservation(now, lease.order);
+        if !reserved && !self.has_place(now) || self.reports.len() >= UNSETTLED_MAX {
             return self.decline(lease, DeclineReason::Full);
         }
-        self.hold(now, fence, cook);
+        self.hold(now, fence, cook, if reserved { Place::Ahead } else { Place::InLine });
+    }
+
+    /// Whether one more order fits beside those that are held and those that a place is kept for.
+    pub(super) fn has_place(&mut self, now: Duration) -> bool {
+        self.held.len() + self.count_reserved(now) < places(self.config.capacity, self.config.stations) as usize
     }
 
     fn known(&self, lease: LeaseName) -> Known {
@@ -83,16 +112,44 @@ impl Agent {
         self.send(AgentMessage::Declined { lease, why });
     }
 
-    fn hold(&mut self, now: Duration, fence: Duration, cook: Cook) {
+    fn hold(&mut self, now: Duration, fence: Duration, cook: Cook, place: Place) {
         // Without a city nothing was welcomed, so nothing can be asked; an empty plan would count as cooked.
         let Some(city) = &self.city else { return };
         let order = cook.lease.order;
         let plan = protocol::link::stages(city, &cook.items);
         self.fences.insert((fence, order));
-        self.waiting.insert((Reverse(cook.priority), order));
-        let stage = cook.from_stage;
-        let trail = Trail::default();
-        self.held.insert(order, Held { cook, plan, stage, fence, started: None, stage_began: now, due: None, trail });
+        let (priority, stage, trail) = (cook.priority, cook.from_stage, Trail::default());
+        let held = Held { cook, plan, stage, fence, place, started: None, stage_began: now, due: None, trail };
+        self.held.insert(order, held);
+        self.enter(order, priority, place);
+    }
+
+    /// Moves a held order to another place and keeps the indexes in step.
+    pub(super) fn place(&mut self, order: OrderId, place: Place) {
+        let Some(held) = self.held.get_mut(&order) else { return };
+        let (before, priority) = (std::mem::replace(&mut held.place, place), held.cook.priority);
+        self.leave(order, priority, before);
+        self.enter(order, priority, place);
+    }
+
+    fn enter(&mut self, order: OrderId, priority: Priority, place: Place) {
+        self.cooking += u32::from(place.is_station());
+        match place {
+            Place::InLine => _ = self.waiting.insert((Reverse(priority), order)),
+            Place::Ahead => _ = self.ahead.insert(order),
+            Place::Station => {}
+            Place::Leaving(at) | Place::Paused(at) => _ = self.leaving.insert((at, order)),
+        }
+    }
+
+    fn leave(&mut self, order: OrderId, priority: Priority, place: Place) {
+        self.cooking -= u32::from(place.is_station());
+        match place {
+            Place::InLine => _ = self.waiting.remove(&(Reverse(priority), order)),
+            Place::Ahead => _ = self.ahead.remove(&order),
+            Place::Station => {}
+            Place::Leaving(at) | Place::Paused(at) => _ = self.leaving.remove(&(at, order)),
+        }
     }
 
     /// Gives back what is not started; compare-and-set on token and not started.
@@ -153,7 +210,7 @@ impl Agent {
     /// Takes the order out and ends its stage, if one runs.
     pub(super) fn stop(&mut self, order: OrderId) {
         let Some(held) = self.take_out(order) else { return };
-        if held.started.is_some() && self.config.cooking == Cooking::Commands {
+        if held.place.is_station() && self.config.cooking == Cooking::Commands {
             self.outbox.push(Effect::KillStage { lease: held.cook.lease });
         }
     }
@@ -163,10 +220,7 @@ impl Agent {
         let Entry::Occupied(entry) = self.held.entry(order) else { return None };
         let held = entry.remove();
         self.fences.remove(&(held.fence, order));
-        match held.started {
-            Some(_) => self.cooking -= 1,
-            None => _ = self.waiting.remove(&(Reverse(held.cook.priority), order)),
-        }
+        self.leave(order, held.cook.priority, held.place);
         if let Some(due) = held.due {
             self.due.remove(&(due, order));
         }

@@ -7,25 +7,32 @@ use std::time::Duration;
 use protocol::OrderId;
 use protocol::link::{AgentMessage, LeaseName};
 
-use super::lease::Held;
+use super::lease::{Held, Place};
 use super::report::{Outcome, Report};
 use super::{Agent, Cooking, Effect};
 
 impl Agent {
-    /// Gives each free station the next order: high priority first, then the older order.
+    /// Gives each free station the next order: what goes ahead of the line, high priority, then the older order.
     pub(super) fn fill_stations(&mut self, now: Duration) {
         while self.cooking < self.config.stations
-            && let Some((_, order)) = self.waiting.pop_first()
+            && let Some(order) = self.next_in_line()
         {
+            self.place(order, Place::Station);
             self.begin(now, order);
         }
+    }
+
+    fn next_in_line(&self) -> Option<OrderId> {
+        self.ahead.first().copied().or_else(|| self.waiting.first().map(|&(_, order)| order))
     }
 
     fn begin(&mut self, now: Duration, order: OrderId) {
         let connected = self.connected();
         let Some(held) = self.held.get_mut(&order) else { return };
+        if held.started.is_some() {
+            return self.next_stage(now, now, order); // it was paused, and goes on
+        }
         held.started = Some(now);
-        self.cooking += 1;
         if connected {
             let started = AgentMessage::Started { lease: held.cook.lease, stage: held.cook.from_stage };
             self.outbox.push_progress(&mut held.trail, started);
@@ -47,6 +54,9 @@ impl Agent {
     fn next_stage(&mut self, now: Duration, mut from: Duration, order: OrderId) {
         while let Some(held) = self.held.get_mut(&order) {
             let Some(stage) = held.plan.get(usize::from(held.stage)) else { return self.complete(now, order) };
+            if matches!(held.place, Place::Leaving(_)) {
+                return self.pause(order);
+            }
             held.stage_began = from;
             if self.config.cooking == Cooking::Commands {
                 return self.run_command(order);
@@ -87,7 +97,7 @@ impl Agent {
     }
 
     pub(super) fn command_ended(&mut self, now: Duration, lease: LeaseName, stage: u8, outcome: Result<(), String>) {
-        let running = |held: &&Held| held.cook.lease == lease && held.started.is_some() && held.stage == stage;
+        let running = |held: &&Held| held.cook.lease == lease && held.place.is_station() && held.stage == stage;
         if self.held.get(&lease.order).filter(running).is_none() {
             return;
         }

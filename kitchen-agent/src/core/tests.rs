@@ -5,6 +5,7 @@
 mod closing;
 mod cooking;
 mod fencing;
+mod handover;
 mod link;
 
 use std::time::Duration;
@@ -17,8 +18,9 @@ use super::{Agent, AgentConfig, Cooking, Effect, Input};
 
 const SOUP: u16 = 0;
 const INSTANT: u16 = 1;
+const ROAST: u16 = 2;
 
-/// Soup: three stages of 100 ms. Instant: three stages of 0 ms.
+/// Soup: three stages of 100 ms. Instant: three stages of 0 ms. Roast: 100 ms, 400 ms in the oven, 100 ms.
 fn city() -> City {
     let dish = |name: &str, ms: u32| {
         format!(
@@ -27,7 +29,9 @@ fn city() -> City {
         )
     };
     let zone = "name = \"Test\"\n[[zone]]\nname = \"Downtown\"\nx_km = 0.0\ny_km = 0.0\n";
-    City::parse(&format!("{zone}{}{}", dish("soup", 100), dish("instant", 0))).expect("a sound city")
+    let roast = "[[dish]]\nname = \"roast\"\nstages = [{ name = \"prep\", ms = 100 }, \
+                 { name = \"cook\", ms = 400, interruptible = false }, { name = \"plate\", ms = 100 }]\n";
+    City::parse(&format!("{zone}{}{}{roast}", dish("soup", 100), dish("instant", 0))).expect("a sound city")
 }
 
 fn config() -> AgentConfig {

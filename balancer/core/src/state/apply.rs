@@ -61,8 +61,10 @@ impl State {
             Event::LeaseLost { order, cause, .. } => self.lease_lost(*order, *cause, at),
             Event::MoveFailed { order, from, to, reason, result } => {
                 self.counts.moves_failed += 1;
+                // What an idle station or an overload moves has not been started, or had not when it was asked for.
+                let reassign = matches!(reason, MoveReason::IdleStation | MoveReason::Overload);
                 let kind = match self.touch(*order).map(|order| order.state) {
-                    Some(OrderState::Cooking) => HopKind::Handover,
+                    Some(OrderState::Cooking) if !reassign => HopKind::Handover,
                     _ => HopKind::Reassign,
                 };
                 self.remember_move(Migration {

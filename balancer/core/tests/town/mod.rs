@@ -25,6 +25,9 @@ stages = [{ name = "prep", ms = 1000 }, { name = "cook", ms = 2000, interruptibl
 [[dish]]
 name = "soup"
 stages = [{ name = "cook", ms = 1000 }]
+[[dish]]
+name = "stew"
+stages = [{ name = "prep", ms = 1000 }, { name = "cook", ms = 2000 }, { name = "plate", ms = 500 }]
 "#;
 
 pub struct Town {
@@ -75,7 +78,8 @@ impl Town {
     pub fn input(&mut self, input: Input) {
         self.core.handle(self.now, input);
         self.all.extend(self.core.take_events());
-        invariants::check(self.core.state()).unwrap_or_else(|why| panic!("{why}\n{}", self.trace()));
+        let sound = invariants::check(self.core.state()).and_then(|()| invariants::check_reserved(&self.core));
+        sound.unwrap_or_else(|why| panic!("{why}\n{}", self.trace()));
         let effects = self.core.take_effects();
         for effect in &effects {
             if let Effect::Tell(connection, BalancerMessage::Cook { cook, .. }) = effect
@@ -205,6 +209,26 @@ impl Town {
         }
     }
 
+    /// Time passes, and nobody calls the balancer: it is stopped, suspended or starved.
+    pub fn sleep(&mut self, ms: u64) {
+        self.now.mono += Duration::from_millis(ms);
+        self.now.wall.0 += ms;
+    }
+
+    /// Somebody sets the wall clock.
+    pub fn set_wall_clock(&mut self, by_ms: i64) {
+        self.now.wall.0 = self.now.wall.0.saturating_add_signed(by_ms);
+    }
+
+    pub fn mono(&self) -> Duration {
+        self.now.mono
+    }
+
+    pub fn drain(&mut self, id: &str, deadline: Option<Duration>, force: bool) {
+        let (request, kitchen) = (self.request(), self.kitchen(id));
+        self.input(Input::Drain { request, kitchen, deadline, force, by: by("ann") });
+    }
+
     pub fn beat(&mut self) {
         for id in self.connections.keys().cloned().collect::<Vec<_>>() {
             if !self.silent.contains(&id) {
@@ -253,6 +277,33 @@ impl Town {
         let lease = self.lease(id, order);
         self.held.get_mut(id).expect("known").remove(&OrderId(order));
         self.says(id, AgentMessage::Released { lease });
+    }
+
+    /// Cooks three stages that can all be broken off.
+    pub fn stew(&mut self) {
+        self.order(2, Priority::Normal, None);
+    }
+
+    /// Whether a kitchen was told this since the effects were cleared last.
+    pub fn told(&self, id: &str, message: &BalancerMessage) -> bool {
+        let connection = self.connections[id];
+        self.effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Tell(to, told) if *to == connection && told == message))
+    }
+
+    /// What a kitchen was told first of this kind since the effects were cleared last.
+    pub fn told_like(&self, id: &str, kind: impl Fn(&BalancerMessage) -> bool) -> Option<&BalancerMessage> {
+        let connection = self.connections[id];
+        self.effects.iter().find_map(|effect| match effect {
+            Effect::Tell(to, message) if *to == connection && kind(message) => Some(message),
+            _ => None,
+        })
+    }
+
+    /// The kitchen drops an order, as after a `Stop`.
+    pub fn drops(&mut self, id: &str, order: u64) {
+        self.held.get_mut(id).expect("known").remove(&OrderId(order));
     }
 
     /// Forgets an order as if the message had been lost on the wire.
