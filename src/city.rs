@@ -1,16 +1,17 @@
-//! A local city: one balancer and its kitchens as real processes of this program, started, watched and stopped.
+//! A local city: balancers and kitchens as real processes of this program, started, watched and stopped.
 //!
 //! ```text
 //! city/plan.rs     what to start            city/keeper.rs  one process: start, wait, start again
 //! city/roster.rs   who runs; city.json      city/control.rs the socket behind `chef kill`
 //! city/flow.rs     a steady flow of orders  city/journal.rs the supervisor's log
-//! city/error.rs    why it does not start
+//! city/error.rs    why it does not start   city/deaths.rs  tells the leader which kitchen has died
 //! ```
-//! Owns the sequence: balancer, kitchens, ready; and back: kitchens, balancer. Nothing half-started stays: a failed
-//! start stops what it had begun. Every child also ends by itself when this process is gone.
-//! It never decides anything about an order, and starts one balancer only.
+//! Owns the sequence: a balancer, those that stand by, kitchens, ready; and back: kitchens, standbys, the leader, so that
+//! nobody takes over at the end. Nothing half-started stays: a failed start stops what it had begun. Every child also
+//! ends by itself when this process is gone. It never decides anything about an order, nor who leads.
 
 pub mod control;
+mod deaths;
 mod error;
 mod flow;
 mod journal;
@@ -36,11 +37,12 @@ use tokio::time::{Instant, sleep};
 use crate::client::Client;
 use crate::load::demand::Demand;
 use control::{Door, Handle, Supervisor};
+use deaths::Death;
 pub use error::CityError;
 use journal::Journal;
 use keeper::{Change, Keeper, Role, Spec};
 pub use plan::Options;
-use plan::{BALANCER, Plan};
+use plan::{BalancerSpec, Plan};
 use roster::Picture;
 
 /// A balancer reads its whole ledger before it is ready.
@@ -67,12 +69,14 @@ pub struct City {
     /// An earlier supervisor of this directory was killed, and its processes may just be ending.
     aftermath: bool,
     program: PathBuf,
-    url: String,
+    urls: Vec<String>,
     handle: Handle,
-    balancer: Option<Keeper>,
+    balancers: Vec<Keeper>,
     kitchens: Vec<Keeper>,
     changes: mpsc::UnboundedSender<Change>,
     picture: watch::Receiver<Picture>,
+    deaths: mpsc::UnboundedSender<Death>,
+    died: Option<mpsc::UnboundedReceiver<Death>>,
     roster: JoinHandle<()>,
     door: JoinHandle<()>,
     flow: Option<JoinHandle<()>>,
@@ -91,26 +95,29 @@ impl City {
         let dir = options.data_dir.clone();
         let aftermath = record::Record::read(&dir).is_ok();
         if !aftermath {
-            plan::check_port(options.port, Duration::ZERO).await?;
+            check_ports(&plan, Duration::ZERO).await?;
         }
         let told = |error: std::io::Error| CityError::DataDir { dir: dir.clone(), why: error.to_string() };
         std::fs::create_dir_all(dir.join("logs")).map_err(told)?;
         let lock = take(&dir)?;
         if aftermath {
-            plan::check_port(options.port, AFTERMATH_MAX).await?;
+            check_ports(&plan, AFTERMATH_MAX).await?;
         }
         let journal = Arc::new(Journal::new(&dir.join("logs"), options.talkative).map_err(told)?);
         let door = Door::open(&dir).map_err(told)?;
         let (changes, inbox) = mpsc::unbounded_channel();
         let (picture_in, picture) = watch::channel(Picture::default());
         let socket = Some(door.path.clone());
-        let handle = Handle::default();
+        let handle = Handle::new(dir.clone());
+        let (deaths, died) = mpsc::unbounded_channel();
         Ok(Self {
             roster: tokio::spawn(roster::keep(inbox, picture_in, dir, socket, journal.clone())),
             door: tokio::spawn(door.serve(handle.clone())),
             program: std::env::current_exe().map_err(CityError::OwnFile)?,
-            url: String::new(),
-            balancer: None,
+            urls: Vec::new(),
+            balancers: Vec::new(),
+            deaths,
+            died: Some(died),
             kitchens: Vec::new(),
             flow: None,
             haste: Haste::default(),
@@ -130,16 +137,19 @@ impl City {
     /// # Errors
     /// A process does not come up, with the end of its log.
     pub async fn start(&mut self) -> Result<(), CityError> {
-        let listen = format!("127.0.0.1:{}", self.options.port);
-        let args = plan::balancer_args(&self.options);
-        self.balancer = Some(self.keep(BALANCER, Role::Balancer, args, Some(listen)));
-        self.url = self.until_balancer_ready().await?;
+        let (first, others) = self.plan.balancers.split_first().map(|(one, all)| (one.clone(), all.to_vec())).unzip();
+        for round in [first.into_iter().collect(), others.unwrap_or_default()] {
+            self.start_balancers(&round).await?;
+        }
         for kitchen in self.plan.kitchens.clone() {
-            let args = plan::kitchen_args(&kitchen, &self.url, self.options.speed);
+            let args = plan::kitchen_args(&kitchen, &self.urls, self.options.speed);
             let keeper = self.keep(kitchen.id.as_str(), Role::Kitchen, args, None);
             self.kitchens.push(keeper);
         }
         let client = self.client()?;
+        if let Some(died) = self.died.take() {
+            tokio::spawn(deaths::tell(client.clone(), died));
+        }
         self.until_kitchens_alive(&client).await?;
         if self.options.rate > 0.0
             && let Some(demand) = Demand::of_city(&self.plan.city, self.options.seed)
@@ -151,10 +161,30 @@ impl City {
         Ok(())
     }
 
-    /// Where orders are taken.
+    /// The first to start leads, before any other may want to; those that stand by come up together.
+    async fn start_balancers(&mut self, round: &[BalancerSpec]) -> Result<(), CityError> {
+        for BalancerSpec { id, port } in round {
+            let args = plan::balancer_args(id, &self.options);
+            let keeper = self.keep(id, Role::Balancer, args, Some(format!("127.0.0.1:{port}")));
+            self.balancers.push(keeper);
+        }
+        for BalancerSpec { id, .. } in round {
+            let url = self.until_ready(id).await?;
+            self.urls.push(url);
+        }
+        Ok(())
+    }
+
+    /// Where orders are taken; of several places the first.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.url
+        self.urls.first().map_or("", String::as_str)
+    }
+
+    /// All places where orders are taken.
+    #[must_use]
+    pub fn urls(&self) -> &[String] {
+        &self.urls
     }
 
     /// Who can kill processes of this city.
@@ -169,7 +199,7 @@ impl City {
         self.haste.clone()
     }
 
-    /// Stops the flow, the kitchens, then the balancer, and waits for the end of each.
+    /// Stops the flow, the kitchens, the standbys, then the leader, and waits for the end of each.
     pub async fn stop(mut self) {
         if let Some(flow) = self.flow.take() {
             flow.abort();
@@ -177,9 +207,11 @@ impl City {
         self.door.abort();
         self.handle.clear();
         join_all(self.kitchens.drain(..).map(Keeper::stop)).await;
-        if let Some(balancer) = self.balancer.take() {
-            balancer.stop().await;
-        }
+        let leader = record::leader(&self.options.data_dir);
+        let (last, standbys): (Vec<_>, Vec<_>) =
+            self.balancers.drain(..).partition(|balancer| Some(&balancer.id) == leader.as_ref());
+        join_all(standbys.into_iter().map(Keeper::stop)).await;
+        join_all(last.into_iter().map(Keeper::stop)).await;
         drop(self.changes);
         let _ = self.roster.await;
         self.journal.note("all stopped");
@@ -193,36 +225,37 @@ impl City {
             args,
             listen,
             log: log_of(&self.options.data_dir, id),
+            deaths: (role == Role::Kitchen).then(|| self.deaths.clone()),
         };
         let keeper = Keeper::start(spec, self.changes.clone(), self.haste.0.subscribe());
-        self.handle.add(&keeper.id, keeper.commands.clone());
+        self.handle.add(&keeper.id, role, keeper.commands.clone());
         keeper
     }
 
     fn client(&self) -> Result<Client, CityError> {
-        let told = |error: crate::client::ClientError| self.process(BALANCER, error.to_string());
-        Client::new(vec![self.url.clone()], Some("chef up".into())).map_err(told)
+        let told = |error: crate::client::ClientError| self.process("balancer_1", error.to_string());
+        Client::new(self.urls.clone(), Some("chef up".into())).map_err(told)
     }
 
-    async fn until_balancer_ready(&mut self) -> Result<String, CityError> {
+    async fn until_ready(&self, id: &str) -> Result<String, CityError> {
         let mut picture = self.picture.clone();
         let ends_max = if self.aftermath { AFTERMATH_ENDS } else { 0 };
         let known = |member: &roster::Member| member.url.is_some() || member.ends > ends_max;
-        let ready = picture.wait_for(|all| all.member(BALANCER).is_some_and(known));
+        let ready = picture.wait_for(|all| all.member(id).is_some_and(known));
         let how = match tokio::time::timeout(BALANCER_START_MAX, ready).await {
-            Ok(Ok(all)) => match all.member(BALANCER).cloned().unwrap_or_default() {
+            Ok(Ok(all)) => match all.member(id).cloned().unwrap_or_default() {
                 roster::Member { url: Some(url), .. } => return Ok(url),
                 ended => ended.how,
             },
             Ok(Err(_)) => "is gone".into(),
             Err(_) => format!("is not ready after {} s", BALANCER_START_MAX.as_secs()),
         };
-        Err(self.process(BALANCER, how))
+        Err(self.process(id, how))
     }
 
     async fn until_kitchens_alive(&self, client: &Client) -> Result<(), CityError> {
         let deadline = Instant::now() + KITCHENS_START_MAX;
-        let before = self.ends(BALANCER);
+        let before: Vec<u32> = self.balancers.iter().map(|keeper| self.ends(&keeper.id)).collect();
         loop {
             let waiting = self.not_alive(client).await;
             let Some(first) = waiting.first() else { return Ok(()) };
@@ -231,8 +264,9 @@ impl City {
                 let how = self.picture.borrow().member(id).map(|member| member.how.clone());
                 return Err(self.process(id, how.unwrap_or_default()));
             }
-            if self.ends(BALANCER) > before {
-                return Err(self.process(BALANCER, "ended while the kitchens started".into()));
+            let ended = self.balancers.iter().zip(&before).find(|(keeper, before)| self.ends(&keeper.id) > **before);
+            if let Some((keeper, _)) = ended {
+                return Err(self.process(&keeper.id, "ended while the kitchens started".into()));
             }
             if Instant::now() > deadline {
                 return Err(self.process(first, format!("is not heard after {} s", KITCHENS_START_MAX.as_secs())));
@@ -257,6 +291,13 @@ impl City {
     fn process(&self, id: &str, how: String) -> CityError {
         CityError::Process { id: id.to_owned(), how, log: end_of_log(&log_of(&self.options.data_dir, id)) }
     }
+}
+
+async fn check_ports(plan: &Plan, wait: Duration) -> Result<(), CityError> {
+    for balancer in &plan.balancers {
+        plan::check_port(balancer.port, wait).await?;
+    }
+    Ok(())
 }
 
 /// Kitchens finish what they cook before they end; with haste they do not.

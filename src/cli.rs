@@ -3,16 +3,21 @@
 //! ```text
 //! cli/args.rs    shared arguments      cli/failure.rs  errors and exit codes
 //! cli/orders.rs  one order, or a list  cli/fleet.rs    the system, one kitchen, rush    cli/policy.rs
+//! cli/ledger.rs  dump and repair of a ledger's files
 //! cli/local.rs   console, demo, up, kill               cli/watch.rs  the feed as lines
+//! cli/record.rs  record and replay                     cli/doctor.rs what the terminal can do
 //! ```
 //! Owns the dispatch. A command that is not here does not exist: there are no faults, drills or recordings yet.
 
 mod args;
+mod doctor;
 mod failure;
 mod fleet;
+mod ledger;
 mod local;
 mod orders;
 mod policy;
+mod record;
 mod watch;
 
 use std::future::Future;
@@ -96,10 +101,20 @@ enum Command {
     Test(TestArgs),
     /// Walk a whole ledger: chain, gaps, invariants; exit 1 names the first bad record
     Verify(Verify),
+    /// A ledger's events, a line of JSON each; exit 1 after the last whole one if it is damaged
+    Dump(ledger::Dump),
+    /// Cut a damaged, stopped ledger behind its last good position; the old files are kept
+    Repair(ledger::Repair),
     /// The feed, a line for each notable event
     Watch(watch::Watch),
+    /// Record everything the feed carries, for `chef replay`
+    Record(record::Record),
+    /// Play a recording on the console's screens
+    Replay(Box<record::Replay>),
+    /// What this terminal can do, and what to change
+    Doctor(doctor::Doctor),
     /// The console's keys
-    Keys(Print),
+    Keys(Keys),
     /// The console's themes
     Themes(Print),
     /// A completion script for a shell
@@ -107,6 +122,19 @@ enum Command {
         /// Which
         shell: Shell,
     },
+}
+
+/// `chef keys`.
+#[derive(Debug, Clone, clap::Args)]
+struct Keys {
+    /// As a page for the documentation
+    #[arg(long)]
+    markdown: bool,
+    /// With the keys of this file
+    #[arg(long, value_name = "FILE", value_parser = local::key_file)]
+    keys: Option<console::Keymap>,
+    #[command(flatten)]
+    print: Print,
 }
 
 /// `chef verify`.
@@ -141,7 +169,9 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Balancer(args) => Ok(roles::balancer(*args)?),
         Command::Kitchen(args) => Ok(roles::kitchen(*args)?),
         Command::Verify(verify) => roles::verify(&verify.data.data_dir, verify.print.format),
-        Command::Keys(print) => keys(print.format),
+        Command::Dump(dump) => dump.run(),
+        Command::Repair(repair) => repair.run(),
+        Command::Keys(it) => it.run(),
         Command::Themes(print) => themes(print.format),
         Command::Completions { shell } => completions(shell),
         other => block_on(talk(other, &outer)),
@@ -176,9 +206,14 @@ async fn talk(command: Command, outer: &Reach) -> Result<(), Failure> {
         Command::Load(it) => LoadArgs { reach: it.reach.or(outer), ..it }.run().await,
         Command::Test(it) => TestArgs { reach: it.reach.or(outer), ..it }.run().await,
         Command::Watch(it) => watch::Watch { reach: it.reach.or(outer), ..it }.run().await,
+        Command::Record(it) => record::Record { reach: it.reach.or(outer), ..it }.run().await,
+        Command::Replay(it) => it.run().await,
+        Command::Doctor(it) => it.run().await,
         Command::Balancer(_)
         | Command::Kitchen(_)
         | Command::Verify(_)
+        | Command::Dump(_)
+        | Command::Repair(_)
         | Command::Keys(_)
         | Command::Themes(_)
         | Command::Completions { .. } => Ok(()),
@@ -198,20 +233,31 @@ fn done(format: Format, text: &str) -> Result<(), Failure> {
     Ok(output::show(format, &serde_json::json!({ "done": text }), |_| format!("{text}\n"))?)
 }
 
-fn keys(format: Format) -> Result<(), Failure> {
-    let rows = console::key_rows();
-    let json = |row: &console::KeyRow| {
-        serde_json::json!({ "keys": row.keys, "name": row.name, "description": row.description,
-            "screens": row.screens, "guard": row.guard })
-    };
-    let value: Vec<_> = rows.iter().map(json).collect();
-    Ok(output::show(format, &value, |_| {
-        let mut table = Table::new(&["keys", "action", "does", "where", "guard"]);
-        for row in rows {
-            table.row([row.keys, row.name.into(), row.description.into(), row.screens, row.guard.into()]);
+impl Keys {
+    fn run(self) -> Result<(), Failure> {
+        let keys = match self.keys {
+            Some(keys) => keys,
+            None if self.markdown => console::Keymap::default(),
+            None => console::Keymap::load(None, |name| std::env::var(name).ok())
+                .map_err(|bad| Failure::usage(bad.to_string()))?,
+        };
+        if self.markdown {
+            return Ok(output::print(&keys.markdown())?);
         }
-        table.render()
-    })?)
+        let rows = console::key_rows(&keys);
+        let json = |row: &console::KeyRow| {
+            serde_json::json!({ "keys": row.keys, "name": row.name, "args": row.args,
+                "description": row.description, "screens": row.screens, "guard": row.guard })
+        };
+        let value: Vec<_> = rows.iter().map(json).collect();
+        Ok(output::show(self.print.format, &value, |_| {
+            let mut table = Table::new(&["keys", "action", "does", "where", "guard"]);
+            for row in rows {
+                table.row([row.keys, row.name.into(), row.description.into(), row.screens, row.guard.into()]);
+            }
+            table.render()
+        })?)
+    }
 }
 
 fn themes(format: Format) -> Result<(), Failure> {
@@ -272,10 +318,16 @@ mod tests {
             "load --rate 20 --seed 3 --no-wait",
             "test --full",
             "verify --data-dir d",
+            "dump --data-dir d --from 3 --to 9",
+            "repair --data-dir d --to-position 9 --yes",
             "keys",
             "themes",
             "completions zsh",
             "watch --json --for 3s",
+            "record f --for 3s --balancer http://a",
+            "replay f --at 12:41:07 --speed 4 --theme nord",
+            "doctor --output json",
+            "console --json --symbols cjk-safe --reduced-motion --color 256 --record f",
         ] {
             assert!(parse(line).is_ok(), "{line}");
         }

@@ -5,7 +5,8 @@
 //! client/http.rs    which balancer, what is tried again    client/budget.rs  how often
 //! client/feed.rs    the live feed, reconnecting            client/desk.rs    the console's requests
 //! ```
-//! Knows several balancers as one. Never keeps what an answer said.
+//! Knows several balancers as one, and learns of further ones from `GET /status` and the feed, so that who was given one URL
+//! survives that one's death. Keeps nothing else of what an answer said.
 
 mod budget;
 pub mod desk;
@@ -18,8 +19,8 @@ mod url;
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use protocol::api::{self, PREFIX};
@@ -43,20 +44,26 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Retries of a person's command: enough for one bad moment.
 const RESERVE: u32 = 10;
+/// Balancers that are remembered: more than a city has.
+const URLS_MAX: usize = 16;
 
 /// How long a request is tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
-    /// While nobody can be connected to.
+    /// While nobody can be connected to, and nobody ever could.
     pub unreachable: Duration,
+    /// While nobody can be connected to of a system that is known to have been there: it is being restarted.
+    pub restarting: Duration,
     /// While balancers ask to wait or answers get lost.
     pub busy: Duration,
 }
 
 impl Default for Patience {
-    /// A person waits: say soon that nothing is there, but sit out a balancer's restart (0.6 s) and a busy moment.
+    /// A person waits: say soon that nothing is there, but sit out a failover or a balancer's restart (3 s) and a busy
+    /// moment.
     fn default() -> Self {
-        Self { unreachable: Duration::from_secs(1), busy: Duration::from_secs(10) }
+        let [unreachable, restarting, busy] = [1, 3, 10].map(Duration::from_secs);
+        Self { unreachable, restarting, busy }
     }
 }
 
@@ -70,10 +77,12 @@ struct Counts {
 /// Speaks to one or several balancers of one system; cheap to clone, and clones share the retry budget.
 #[derive(Debug, Clone)]
 pub struct Client {
-    urls: Arc<[String]>,
+    urls: Arc<RwLock<Vec<String>>>,
     http: reqwest::Client,
     headers: HeaderMap,
     preferred: Arc<AtomicUsize>,
+    /// Somebody answered, or several are known: if nobody can be connected to, that will pass.
+    known: Arc<AtomicBool>,
     budget: Arc<Mutex<Budget>>,
     counts: Arc<Counts>,
     born: Instant,
@@ -125,6 +134,7 @@ impl Client {
         if urls.is_empty() {
             return Err(bad_url("", "give at least one, like http://127.0.0.1:8080"));
         }
+        let several = urls.len() > 1;
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
@@ -134,10 +144,11 @@ impl Client {
             .build()
             .map_err(|error| ClientError::Protocol(format!("the HTTP client does not start: {error}")))?;
         let client = Self {
-            urls: urls.into(),
+            urls: Arc::new(RwLock::new(urls)),
             http,
             headers: HeaderMap::new(),
             preferred: Arc::default(),
+            known: Arc::new(AtomicBool::new(several)),
             budget: Arc::new(Mutex::new(Budget::new(RESERVE))),
             counts: Arc::default(),
             born: Instant::now(),
@@ -155,7 +166,7 @@ impl Client {
     /// The same, with this patience and a budget for so many requests at risk at once.
     #[must_use]
     pub fn with_patience(mut self, patience: Duration, at_risk: u32) -> Self {
-        self.patience = Patience { unreachable: patience, busy: patience };
+        self.patience = Patience { unreachable: patience, restarting: patience, busy: patience };
         self.budget = Arc::new(Mutex::new(Budget::new(at_risk.max(RESERVE))));
         self
     }
@@ -173,9 +184,24 @@ impl Client {
     /// The balancers, the one that answered last first.
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
-        let mut urls = self.urls.to_vec();
-        urls.rotate_left(self.preferred.load(Ordering::Relaxed) % self.urls.len());
+        let mut urls = self.all_urls();
+        let first = self.preferred.load(Ordering::Relaxed) % urls.len().max(1);
+        urls.rotate_left(first);
         urls
+    }
+
+    fn all_urls(&self) -> Vec<String> {
+        self.urls.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Remembers where other balancers of the system answer.
+    pub fn learn<'a>(&self, balancers: impl IntoIterator<Item = &'a api::BalancerView>) {
+        for url in balancers.into_iter().filter_map(|balancer| base_url(balancer.url.as_deref()?).ok()) {
+            let mut urls = self.urls.write().unwrap_or_else(PoisonError::into_inner);
+            if urls.len() < URLS_MAX && !urls.contains(&url) {
+                urls.push(url);
+            }
+        }
     }
 
     /// Requests sent again so far.
@@ -335,6 +361,16 @@ impl Client {
         self.act(Method::POST, &kitchen_path(id, "/drain"), Some(json(how))).await
     }
 
+    /// `POST /kitchens/{id}/gone`: its process has ended. Once or twice is the same.
+    ///
+    /// # Errors
+    /// Another process cooks there already, or nobody answered.
+    pub async fn gone(&self, id: &KitchenId, pid: u32) -> Result<(), ClientError> {
+        let path = format!("{PREFIX}{}", kitchen_path(id, "/gone"));
+        let body = Some(json(&api::Gone { pid }));
+        self.send(Call { method: Method::POST, path: &path, body, key: None, repeatable: true }).await.map(drop)
+    }
+
     /// `GET /policy`.
     ///
     /// # Errors
@@ -401,7 +437,9 @@ impl Client {
     /// # Errors
     /// As [`Client::order`].
     pub async fn status(&self) -> Result<api::Status, ClientError> {
-        self.get("/status").await
+        let status: api::Status = self.get("/status").await?;
+        self.learn(std::iter::once(&status.leader).chain(&status.standbys));
+        Ok(status)
     }
 
     /// `GET /healthz`.

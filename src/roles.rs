@@ -8,6 +8,8 @@ use std::path::Path;
 pub use balancer::config::Args as BalancerArgs;
 pub use kitchen_agent::Args as KitchenArgs;
 
+use protocol::Position;
+
 use crate::cli::Failure;
 use crate::output::{self, Format, pairs};
 
@@ -50,7 +52,56 @@ pub fn verify(dir: &Path, format: Format) -> Result<(), Failure> {
             ("dead-lettered", report.dead_lettered.to_string()),
             ("open", report.open.to_string()),
             ("stale refused", report.stale_refused.to_string()),
+            ("recovered", report.recovered.to_string()),
+            ("reassigned", report.reassigned.to_string()),
+            ("handed over", report.handovers.to_string()),
+            ("requeued", report.requeued.to_string()),
             ("chain", report.chain.clone()),
+        ])
+    })?;
+    Ok(())
+}
+
+/// Prints the events of a ledger, one a line.
+///
+/// # Errors
+/// It is damaged or cannot be read; what is whole was printed.
+pub fn dump(dir: &Path, from: u64, to: u64) -> Result<(), Failure> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let range = (Position(from), Position(to));
+    match balancer::dump::run(dir, range, &mut out) {
+        Ok(_) => Ok(()),
+        Err(balancer::dump::DumpError::Write(error)) => Err(error.into()),
+        Err(error) => Err(Failure::failed(error.to_string())),
+    }
+}
+
+/// Cuts a stopped ledger behind a position, if `sure` agrees to what it would lose.
+///
+/// # Errors
+/// It cannot be done so, or `sure` does not agree.
+pub fn repair(
+    dir: &Path,
+    to: u64,
+    format: Format,
+    sure: impl FnOnce(&str) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let failed = |error: balancer::repair::RepairError| Failure::failed(error.to_string());
+    let plan = balancer::repair::plan(dir, Position(to)).map_err(failed)?;
+    sure(&plan.to_string())?;
+    let repaired = plan.carry_out(dir).map_err(failed)?;
+    output::show(format, &repaired, |repaired| {
+        let names = |paths: &[std::path::PathBuf]| {
+            let names = paths.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
+            names.collect::<Vec<_>>().join(", ")
+        };
+        pairs(&[
+            ("repaired", format!("sound up to position {}, epoch {}", repaired.position, repaired.epoch)),
+            ("dropped", format!("{} events, {} acknowledged orders", repaired.dropped.events, repaired.dropped.accepted)),
+            ("kept", names(&repaired.kept)),
+            ("removed", names(&repaired.removed)),
+            ("open", repaired.verified.open.to_string()),
+            ("chain", repaired.verified.chain.clone()),
         ])
     })?;
     Ok(())

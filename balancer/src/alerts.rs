@@ -12,7 +12,7 @@ const QUARANTINE_MS: u64 = 600_000;
 
 /// Everything that is wrong now, worst first. `known` are the alerts of the last look: what goes on keeps its beginning.
 pub(crate) fn now(inner: &Inner, known: &[Alert], at: WallTime) -> Vec<Alert> {
-    let found = [disk(inner), quarantine(inner, at)];
+    let found = [damage(inner), disk(inner), brake(inner), panic(inner), quarantine(inner, at)];
     let since = |code: &str| known.iter().find(|alert| alert.code == code).map_or(at, |alert| alert.since);
     let alerts = found.into_iter().flatten();
     alerts.map(|(code, text)| Alert { code: code.into(), text, since: since(code) }).collect()
@@ -37,6 +37,11 @@ pub(crate) fn changes(inner: &Inner, before: &[Alert], after: &[Alert], at: Wall
 
 type Found = Option<(&'static str, String)>;
 
+fn damage(inner: &Inner) -> Found {
+    let damage = inner.metrics.scrub.look().damage?;
+    Some(("ledger_damaged", format!("{}: stop, `chef verify`, then restore or `chef repair`", damage.text)))
+}
+
 fn disk(inner: &Inner) -> Found {
     match inner.core.disk() {
         DiskHealth::Fine => None,
@@ -50,6 +55,20 @@ fn disk(inner: &Inner) -> Found {
             "the ledger's disk does not answer: nothing is accepted until it does; kitchens cook on".into(),
         )),
     }
+}
+
+fn brake(inner: &Inner) -> Found {
+    let brake = inner.core.brake()?;
+    let text = format!(
+        "{} of {} kitchens fell silent at once: the fault may be here, so they are given up one by one",
+        brake.silent, brake.of
+    );
+    Some(("mass_suspicion", text))
+}
+
+fn panic(inner: &Inner) -> Found {
+    let text = "less than half of the capacity is alive: orders are recovered, nothing is moved";
+    inner.core.panicking().then(|| ("panic", text.into()))
 }
 
 fn quarantine(inner: &Inner, at: WallTime) -> Found {

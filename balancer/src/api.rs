@@ -8,6 +8,7 @@ mod kitchens;
 mod ops;
 mod orders;
 mod problem;
+mod standby;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +26,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::hub::Hub;
 use crate::shutdown::Shutdown;
+use crate::standby::Node;
 use crate::{feed, link};
 use answer::{Answer, Response};
 
@@ -36,7 +38,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 const HEAD_MAX: usize = 16 * 1024;
 
 /// Serves until told to end, then lets running requests finish.
-pub(crate) async fn serve(listener: TcpListener, hub: Arc<Hub>, mut shutdown: Shutdown) {
+pub(crate) async fn serve(listener: TcpListener, node: Arc<Node>, mut shutdown: Shutdown) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     let mut connections = tokio::task::JoinSet::new();
     loop {
@@ -45,9 +47,9 @@ pub(crate) async fn serve(listener: TcpListener, hub: Arc<Hub>, mut shutdown: Sh
                 Ok((stream, _)) => {
                     // Over the limit the connection is closed: a client sees that, and an open one is not slowed down.
                     if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-                        let (hub, shutdown) = (Arc::clone(&hub), shutdown.clone());
+                        let (node, shutdown) = (Arc::clone(&node), shutdown.clone());
                         connections.spawn(async move {
-                            connection(stream, hub, shutdown, Arc::new(place)).await;
+                            connection(stream, node, shutdown, Arc::new(place)).await;
                         });
                     }
                 }
@@ -65,14 +67,14 @@ pub(crate) async fn serve(listener: TcpListener, hub: Arc<Hub>, mut shutdown: Sh
     while connections.join_next().await.is_some() {}
 }
 
-async fn connection(stream: TcpStream, hub: Arc<Hub>, mut shutdown: Shutdown, place: Arc<OwnedSemaphorePermit>) {
+async fn connection(stream: TcpStream, node: Arc<Node>, mut shutdown: Shutdown, place: Arc<OwnedSemaphorePermit>) {
     // Without it small answers would wait for the client's acknowledgement; failing costs only time.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let hub = Arc::clone(&hub);
+        let node = Arc::clone(&node);
         // A WebSocket keeps its connection's place after the upgrade.
         request.extensions_mut().insert(Arc::clone(&place));
-        async move { Ok::<_, std::convert::Infallible>(timed(hub, request).await) }
+        async move { Ok::<_, std::convert::Infallible>(timed(node, request).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -92,9 +94,10 @@ async fn connection(stream: TcpStream, hub: Arc<Hub>, mut shutdown: Shutdown, pl
     }
 }
 
-async fn timed(hub: Arc<Hub>, request: Request<Incoming>) -> Response {
+async fn timed(node: Arc<Node>, request: Request<Incoming>) -> Response {
+    let Some(hub) = node.hub() else { return standby::serve(&node, request).await };
     let began = Instant::now();
-    let (route, answer) = route(&hub, request).await;
+    let (route, answer) = route(hub, request).await;
     let response = answer.into_response();
     hub.lock().metrics.answered(route, response.status().as_u16(), began.elapsed());
     response
@@ -117,7 +120,9 @@ async fn route(hub: &Arc<Hub>, request: Request<Incoming>) -> (&'static str, Ans
         (&Method::DELETE, ["orders", id]) => ("/orders/{id}", orders::cancel(hub, &request, id).await),
         (&Method::GET, ["orders", id, "history"]) => ("/orders/{id}/history", orders::history(hub, id).await),
         (&Method::GET, ["orders", id, "explain"]) => ("/orders/{id}/explain", orders::explain(hub, id).await),
-        (&Method::POST, ["orders", id, "release"]) => ("/orders/{id}/release", orders::release(hub, &request, id).await),
+        (&Method::POST, ["orders", id, "release"]) => {
+            ("/orders/{id}/release", orders::release(hub, &request, id).await)
+        }
         (&Method::POST, ["orders", id, "migrate"]) => ("/orders/{id}/migrate", orders::migrate(hub, request, id).await),
         (&Method::GET, ["kitchens"]) => ("/kitchens", kitchens::list(hub).await),
         (&Method::GET, ["kitchens", id]) => ("/kitchens/{id}", kitchens::show(hub, id).await),
@@ -128,6 +133,7 @@ async fn route(hub: &Arc<Hub>, request: Request<Incoming>) -> (&'static str, Ans
             ("/kitchens/{id}/uncordon", kitchens::uncordon(hub, &request, id).await)
         }
         (&Method::POST, ["kitchens", id, "drain"]) => ("/kitchens/{id}/drain", kitchens::drain(hub, request, id).await),
+        (&Method::POST, ["kitchens", id, "gone"]) => ("/kitchens/{id}/gone", kitchens::gone(hub, request, id).await),
         (&Method::GET, ["policy"]) => ("/policy", ops::policy(hub).await),
         (&Method::PUT, ["policy"]) => ("/policy", ops::set_policy(hub, request).await),
         (&Method::GET, ["migrations"]) => ("/migrations", ops::migrations(hub, &request).await),
@@ -136,8 +142,9 @@ async fn route(hub: &Arc<Hub>, request: Request<Incoming>) -> (&'static str, Ans
         (&Method::DELETE, ["rush"]) => ("/rush", ops::stop_rush(hub, &request).await),
         (&Method::GET, ["proof"]) => ("/proof", ops::proof(hub).await),
         (&Method::GET, ["status"]) => ("/status", ops::status(hub).await),
-        (&Method::GET, ["feed"]) => ("/feed", upgrade(request, Arc::clone(hub), feed::serve)),
-        (&Method::GET, ["link"]) => ("/link", upgrade(request, Arc::clone(hub), link::serve)),
+        (&Method::POST, ["standby"]) => ("/standby", standby::asked(hub, request).await),
+        (&Method::GET, ["feed"]) => ("/feed", upgrade(request, with(Arc::clone(hub), feed::serve))),
+        (&Method::GET, ["link"]) => ("/link", upgrade(request, with(Arc::clone(hub), link::serve))),
         (_, known) if is_known(known) => ("other", Answer::from(problem::method_not_allowed(request.method()))),
         _ => ("other", Answer::from(problem::not_found(&path))),
     }
@@ -146,10 +153,10 @@ async fn route(hub: &Arc<Hub>, request: Request<Incoming>) -> (&'static str, Ans
 fn is_known(segments: &[&str]) -> bool {
     matches!(
         segments,
-        ["orders" | "kitchens" | "policy" | "migrations" | "rush" | "proof" | "status" | "feed" | "link"]
+        ["orders" | "kitchens" | "policy" | "migrations" | "rush" | "proof" | "status" | "feed" | "link" | "standby"]
             | ["orders" | "kitchens", _]
             | ["orders", _, "history" | "explain" | "migrate" | "release"]
-            | ["kitchens", _, "cordon" | "uncordon" | "drain"]
+            | ["kitchens", _, "cordon" | "uncordon" | "drain" | "gone"]
     )
 }
 
@@ -163,12 +170,12 @@ async fn at_root(hub: &Arc<Hub>, request: &Request<Incoming>, path: &str) -> (&'
     }
 }
 
+fn with<F>(hub: Arc<Hub>, serve: impl FnOnce(Arc<Hub>, Upgraded) -> F) -> impl FnOnce(Upgraded) -> F {
+    |upgraded| serve(hub, upgraded)
+}
+
 /// Answers 101 and hands the connection to `serve`.
-fn upgrade<F>(
-    mut request: Request<Incoming>,
-    hub: Arc<Hub>,
-    serve: impl FnOnce(Arc<Hub>, Upgraded) -> F + Send + 'static,
-) -> Answer
+fn upgrade<F>(mut request: Request<Incoming>, serve: impl FnOnce(Upgraded) -> F + Send + 'static) -> Answer
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -182,7 +189,7 @@ where
     tokio::spawn(async move {
         // A client that broke off in the middle wants nothing more.
         if let Ok(connection) = upgraded.await {
-            serve(hub, connection).await;
+            serve(connection).await;
         }
         drop(place);
     });

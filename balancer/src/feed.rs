@@ -13,7 +13,7 @@ use balancer_core::{DiskHealth, Event, MoveAsked, Now, Recorded, State};
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use protocol::api::{Alert, HopKind, MoveResult, Proof};
+use protocol::api::{Alert, BalancerView, HopKind, MoveResult, Proof};
 use protocol::feed::{EVENTS_MAX, FeedEvent, FeedMove, Flow, Frame, KEEPALIVE_MS, KitchenRow, TICK_MS};
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
@@ -58,6 +58,9 @@ pub(crate) struct Feed {
     /// Of the last look.
     alerts: Vec<Alert>,
     alerts_told: bool,
+    /// As told last, and when.
+    balancers: Vec<BalancerView>,
+    balancers_told: Duration,
     last_frame: Duration,
     events: Vec<FeedEvent>,
     recent: VecDeque<FeedEvent>,
@@ -80,7 +83,7 @@ impl Feed {
     /// Takes an event in.
     pub(crate) fn observe(&mut self, state: &State, recorded: &Recorded) {
         if !self.readers.is_empty() {
-            self.moved(recorded);
+            self.moved(state, recorded);
         }
         match notable::event(state, recorded) {
             Some(event) => self.tell(event),
@@ -90,7 +93,7 @@ impl Feed {
     }
 
     /// Takes moves in that have just begun.
-    pub(crate) fn moves_asked(&mut self, _state: &State, asked: &[MoveAsked]) {
+    pub(crate) fn moves_asked(&mut self, asked: &[MoveAsked]) {
         if self.readers.is_empty() {
             return;
         }
@@ -100,7 +103,7 @@ impl Feed {
                 order: one.order,
                 from: one.from.0,
                 to: one.to.0,
-                kind: HopKind::Reassign,
+                kind: one.kind,
                 reason: one.reason.word().into(),
                 result: MoveResult::InFlight,
                 pause_ms: None,
@@ -108,7 +111,7 @@ impl Feed {
         }
     }
 
-    fn moved(&mut self, recorded: &Recorded) {
+    fn moved(&mut self, state: &State, recorded: &Recorded) {
         let at = recorded.at;
         let (order, from, to, kind, reason, result, pause_ms) = match &recorded.event {
             Event::Leased { order, kitchen, cause: Cause::Reassign { from, reason, pause_ms }, .. } => (
@@ -127,7 +130,9 @@ impl Feed {
                 (*order, *from, *kitchen, HopKind::Recover, cause.word(), MoveResult::Done, None)
             }
             Event::MoveFailed { order, from, to, reason, result } => {
-                (*order, *from, *to, HopKind::Reassign, reason.word(), *result, None)
+                let failed = state.migrations().iter().rev().take(MOVES_MAX).find(|one| one.order == *order);
+                let kind = failed.map_or(HopKind::Reassign, |one| one.kind);
+                (*order, *from, *to, kind, reason.word(), *result, None)
             }
             _ => return,
         };
@@ -213,7 +218,7 @@ impl Feed {
 }
 
 /// Builds the frame of a tick, or nothing if nothing changed and it is not time for a sign of life.
-fn delta(inner: &mut Inner, now: Now) -> Option<Frame> {
+fn delta(hub: &Hub, inner: &mut Inner, now: Now) -> Option<Frame> {
     let rows = views::rows(inner, now.mono);
     let proof = inner.core.state().proof();
     let flow = views::flow(inner, now);
@@ -226,7 +231,10 @@ fn delta(inner: &mut Inner, now: Now) -> Option<Frame> {
     let same_proof = feed.proof.is_some_and(|old| Proof { position: proof.position, ..old } == proof);
     let same_flow = feed.flow.as_ref() == Some(&flow);
     let same_alerts = feed.alerts_told;
+    let balancers = hub.peers.all(now.mono);
+    let same_balancers = are_same(&balancers, &feed.balancers);
     let quiet = same_alerts
+        && same_balancers
         && new.is_empty()
         && changed.is_empty()
         && same_proof
@@ -246,6 +254,13 @@ fn delta(inner: &mut Inner, now: Now) -> Option<Frame> {
     feed.proof = Some(proof);
     feed.flow = Some(flow.clone());
     feed.alerts_told = true;
+    // Where a standby is changes with every event: told with a frame that goes anyway, once a second.
+    let due = feed.balancers_told + Duration::from_millis(KEEPALIVE_MS) <= now.mono && balancers != feed.balancers;
+    let tell_balancers = due || !same_balancers;
+    if tell_balancers {
+        feed.balancers_told = now.mono;
+        feed.balancers.clone_from(&balancers);
+    }
     let collapsed = std::mem::take(&mut feed.collapsed);
     Some(Frame {
         snapshot: None,
@@ -262,8 +277,14 @@ fn delta(inner: &mut Inner, now: Now) -> Option<Frame> {
         dropped: std::mem::take(&mut feed.dropped),
         moves: std::mem::take(&mut feed.moves),
         alerts: (!same_alerts).then(|| feed.alerts.clone()),
-        balancers: None,
+        balancers: tell_balancers.then_some(balancers),
     })
+}
+
+/// Whether the same processes have the same parts, wherever they are in the ledger.
+fn are_same(some: &[BalancerView], others: &[BalancerView]) -> bool {
+    let part = |one: &BalancerView| (one.id.clone(), one.role.clone(), one.pid, one.url.clone());
+    some.iter().map(part).eq(others.iter().map(part))
 }
 
 /// Everything as it is now, for a new reader.
@@ -284,7 +305,7 @@ fn snapshot(hub: &Hub, inner: &Inner, now: Now) -> Frame {
         dropped: 0,
         moves: Vec::new(),
         alerts: Some(inner.feed.alerts.clone()),
-        balancers: None,
+        balancers: Some(hub.peers.all(now.mono)),
     }
 }
 
@@ -333,7 +354,7 @@ pub(crate) async fn run(hub: Arc<Hub>) {
             inner.say_alerts_only(now);
             continue;
         }
-        if let Some(frame) = delta(&mut inner, now) {
+        if let Some(frame) = delta(&hub, &mut inner, now) {
             inner.send_frame(Outgoing { frame, built: now.mono, only: None });
             drop(inner);
             hub.flush_now();

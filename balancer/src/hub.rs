@@ -24,7 +24,8 @@ use tokio::sync::{Notify, oneshot};
 use crate::clock;
 use crate::feed::{Feed, Outgoing};
 use crate::kpi::Rolling;
-use crate::ledger::{Durable, Encode, LedgerHandle, Turn};
+use crate::leadership::Peers;
+use crate::ledger::{Durable, Encode, Health, LedgerHandle, Turn};
 use crate::metrics::Metrics;
 
 /// Messages that may wait for one agent; an agent that reads none of them is cut off. Some seconds at full rate.
@@ -37,6 +38,9 @@ const AGENTS_EVERY: Duration = Duration::from_micros(500);
 /// Turns on their way to the disk. While it stalls, what is decided beyond that gathers here and goes as one turn, so that
 /// this thread never waits for the disk: heartbeats and signals are heard, and admission still bounds what is taken.
 const TURNS_MAX: usize = 1_024;
+
+/// Between two looks at the disk: a stall is told within this of becoming one.
+const DISK_LOOKS: Duration = Duration::from_millis(100);
 
 /// Orders in quarantine that are remembered for the alert; the count in it stops there.
 const SET_ASIDE_MAX: usize = 1_000;
@@ -148,6 +152,8 @@ pub struct Hub {
     pub started: Duration,
     /// Where the ledger is.
     pub data_dir: std::path::PathBuf,
+    /// Itself and those who follow it.
+    pub peers: Peers,
 }
 
 /// Why there is no answer.
@@ -168,6 +174,7 @@ impl Hub {
         ledger: LedgerHandle<Batch, After>,
         id: String,
         data_dir: std::path::PathBuf,
+        peers: Peers,
     ) -> Self {
         let durable = core.state().position();
         let inner = Inner {
@@ -193,7 +200,7 @@ impl Hub {
             set_aside: Vec::new(),
         };
         let (flush, timer, stalled, started) = (Notify::new(), Notify::new(), Notify::new(), clock::mono());
-        Self { inner: Mutex::new(inner), flush, timer, stalled, id, started, data_dir }
+        Self { inner: Mutex::new(inner), flush, timer, stalled, id, started, data_dir, peers }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -336,6 +343,26 @@ impl Hub {
         }
     }
 
+    /// Tells the core, and those who wait, when the disk stalls and when it answers again; runs as long as the daemon.
+    pub(crate) async fn watch_disk_forever(self: Arc<Self>) {
+        let mut looks = tokio::time::interval(DISK_LOOKS);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            let health = {
+                let inner = self.lock();
+                let health = inner.ledger.as_ref().map_or(DiskHealth::Fine, |ledger| disk_health(ledger.health()));
+                if health == inner.core.disk() {
+                    continue;
+                }
+                health
+            };
+            tracing::warn!(?health, "the ledger's disk");
+            self.inputs([Input::Disk(health)]);
+            self.stalled.notify_waiters();
+        }
+    }
+
     /// Lets go what has become durable.
     pub(crate) fn release(&self, durable: Durable<After>) {
         let mut inner = self.lock();
@@ -358,6 +385,14 @@ impl Hub {
         let mut inner = self.lock();
         inner.flush();
         inner.ledger.take()
+    }
+}
+
+fn disk_health(health: Health) -> DiskHealth {
+    match health {
+        Health::Fine => DiskHealth::Fine,
+        Health::Slow { .. } => DiskHealth::Slow,
+        Health::Full { .. } => DiskHealth::Full,
     }
 }
 
@@ -439,7 +474,7 @@ impl Inner {
         for recorded in &events {
             self.observe(recorded);
         }
-        self.feed.moves_asked(self.core.state(), &moves);
+        self.feed.moves_asked(&moves);
         self.hold_back();
         let effects = std::mem::take(&mut self.held_back);
         let after = After { effects, reads: std::mem::take(&mut self.reads), frames: std::mem::take(&mut self.frames) };

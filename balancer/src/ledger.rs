@@ -18,16 +18,18 @@
 //!   WAL without a word, and says `integrity_check: ok` afterwards.
 //! - Whoever finds damage changes nothing: the evidence, and what could be saved, stay as they are.
 //!
-//! Not here: encryption, compression, deletion of old rows, and repair. A power loss may leave HEAD older than the
-//! database (HEAD is not synced on each append); rows after HEAD are guarded by their chain, but not against a dropped
-//! tail.
+//! Not here: encryption, compression and deletion of old rows. A power loss may leave HEAD up to a second older than the
+//! database (it is synced by a thread of its own, scrub.rs); rows after HEAD are guarded by their chain, but not against
+//! a dropped tail: docs/decisions/0006-head-is-synced-once-a-second.md.
 
 mod chain;
 mod error;
 mod head;
+mod health;
 mod journal;
 mod lock;
 mod reader;
+mod rebuild;
 mod snapshot;
 mod sqlite;
 #[cfg(test)]
@@ -42,11 +44,14 @@ use protocol::{Epoch, Position};
 
 pub use chain::{Chain, Tip};
 pub use error::{AppendError, Damage, Fault, OpenError, ReadError};
+pub use head::sync_head;
+pub use health::{Health, SLOW_AFTER};
 pub use journal::Journal;
-pub use lock::Holder;
+pub use lock::{Holder, lock_file};
 pub use reader::Reader;
+pub use rebuild::{Rebuild, RebuildError, Rebuilt, Survey};
 pub use snapshot::{SnapshotError, newest_snapshot, write_snapshot};
-pub use verify::{Verified, verify};
+pub use verify::{Verified, verify, walk_all};
 pub use writer::{BACKLOG_TURNS, Durable, Encode, LedgerHandle, ROW_BYTES, ROW_EVENTS, Stopped, Store, Turn, spawn};
 
 /// One group commit: `count` events from position `first`, all of one epoch, as the bytes the caller gave.

@@ -5,19 +5,26 @@
 
 mod alerts;
 pub mod api;
+mod background;
 pub mod clock;
 pub mod config;
+pub mod dump;
 mod feed;
 mod history;
 mod hub;
 mod kpi;
+mod leadership;
 pub mod ledger;
 mod link;
 mod metrics;
 mod notable;
+mod projection;
 mod recovery;
+pub mod repair;
 mod run;
+pub mod scrub;
 mod shutdown;
+mod standby;
 pub mod verify;
 pub mod views;
 

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use protocol::api::{Health, HopKind};
 
 use crate::hub::Inner;
+use crate::scrub;
 
 /// Upper bounds in seconds: fine where a dispatch lives, coarse where cooking does.
 const BOUNDS: [f64; 18] =
@@ -74,6 +77,10 @@ pub struct Metrics {
     pub moves: BTreeMap<(&'static str, &'static str), u64>,
     /// Feed readers that were cut off, and events that were only counted for want of room.
     pub feed_dropped: u64,
+    /// How far the projection is, by its thread.
+    pub projection: Arc<AtomicU64>,
+    /// What the scrub has found, by its thread.
+    pub scrub: Arc<scrub::Report>,
 }
 
 impl Default for Metrics {
@@ -88,6 +95,8 @@ impl Default for Metrics {
             http: BTreeMap::new(),
             moves: BTreeMap::new(),
             feed_dropped: 0,
+            projection: Arc::default(),
+            scrub: Arc::default(),
         }
     }
 }
@@ -119,6 +128,7 @@ pub fn page(inner: &Inner, now: Duration, version: &str) -> String {
     let mut out = String::with_capacity(16 * 1024);
     let (state, metrics) = (inner.core.state(), &inner.metrics);
     let counts = state.counts();
+    let (projection, scrub) = (metrics.projection.load(Relaxed), metrics.scrub.look());
     let counters = [
         ("chef_orders_accepted_total", "Orders acknowledged since the ledger began", counts.accepted),
         ("chef_orders_completed_total", "Orders completed since the ledger began", counts.completed),
@@ -138,6 +148,9 @@ pub fn page(inner: &Inner, now: Duration, version: &str) -> String {
         ("chef_leader", "1 if this balancer leads", 1.0),
         ("chef_epoch", "The leader's reign", f64::from(state.epoch().0)),
         ("chef_ledger_position", "The last position of the ledger", state.position().0 as f64),
+        ("chef_projection_position", "The position that the history tables have come to", projection as f64),
+        ("chef_scrub_position", "The position that the scrub has come to", scrub.position.0 as f64),
+        ("chef_scrub_damaged", "1 if the scrub has found damage", f64::from(u8::from(scrub.damage.is_some()))),
         ("chef_feed_clients", "Readers of the feed", inner.feed.readers() as f64),
         ("chef_faults_active", "Faults in force", 0.0),
     ];

@@ -21,7 +21,7 @@ pub(crate) const SNAPSHOT_EVERY: u64 = 1_000_000;
 const SNAPSHOT_GAP: Duration = Duration::from_secs(15);
 
 /// The layout of [`State`] in a snapshot; a snapshot of another layout is passed over and the journal replayed.
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
 
 /// The ledger cannot be replayed.
 #[derive(Debug, thiserror::Error)]
@@ -41,17 +41,7 @@ pub enum BadLedger {
 /// # Errors
 /// The row holds something else, or another number of them.
 pub fn decode(row: &Row) -> Result<Vec<Recorded>, String> {
-    let mut rest = row.body.as_slice();
-    let mut events = Vec::with_capacity(row.count as usize);
-    while !rest.is_empty() {
-        let (event, behind) = postcard::take_from_bytes::<Recorded>(rest).map_err(|error| error.to_string())?;
-        events.push(event);
-        rest = behind;
-    }
-    if events.len() != row.count as usize {
-        return Err(format!("{} events where {} were counted", events.len(), row.count));
-    }
-    Ok(events)
+    balancer_core::event::row::read(&row.body, row.count)
 }
 
 /// The state at the end of the ledger, and where the newest snapshot stands.
@@ -72,7 +62,8 @@ pub(crate) fn replay(dir: &Path) -> Result<(State, Position), BadLedger> {
     Ok((state, from))
 }
 
-fn fold(reader: &mut Reader, after: Position, state: &mut State) -> Result<(), BadLedger> {
+/// Applies the rows behind `after`; who starts again after an error starts from a new state.
+pub(crate) fn fold(reader: &mut Reader, after: Position, state: &mut State) -> Result<(), BadLedger> {
     let stopped = reader.rows_from(after, |row| match decode(&row) {
         Ok(events) => {
             events.iter().for_each(|event| state.apply(event));
@@ -167,3 +158,6 @@ fn work(dir: &Path, queue: &Receiver<()>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

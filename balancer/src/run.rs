@@ -1,9 +1,11 @@
-//! From arguments to a running daemon and down again. Order matters here: lock and replay before the port, the port
-//! before "ready", the ledger's last sync before the exit.
+//! From arguments to a running daemon and down again. Order matters here: the port before the lock, so that requests are
+//! parked and not refused; lock and replay before the new reign; that durable before "ready"; and the ledger's last sync
+//! before the exit.
 
 use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use balancer_core::{Core, Input, Settings};
 use color_eyre::Result;
@@ -12,12 +14,15 @@ use protocol::link::Timing;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+use crate::background::Background;
 use crate::config::Args;
 use crate::hub::{After, Hub};
-use crate::ledger::{self, Durable, Journal};
-use crate::recovery::{self, Snapshots};
+use crate::leadership::{Leader, Peers};
+use crate::ledger::{self, Durable};
+use crate::recovery::Snapshots;
 use crate::shutdown::Shutdown;
-use crate::{VERSION, api, feed};
+use crate::standby::{self, Followed, Node};
+use crate::{VERSION, api, feed, projection, scrub};
 
 /// What is being answered when the end comes gets this long.
 const GRACE: Duration = Duration::from_secs(3);
@@ -37,16 +42,31 @@ pub fn main(args: Args) -> Result<()> {
 async fn run(args: Args) -> Result<()> {
     let (city, policy) = args.check()?;
     let mut shutdown = Shutdown::listen(args.die_with_parent).wrap_err("cannot listen for signals")?;
-    let journal = Journal::open(&args.data_dir)?;
     let listener = TcpListener::bind(args.listen).await.map_err(|error| unbound(&args, &error))?;
-    let address = listener.local_addr().wrap_err("the listener has no address")?;
-    let began = std::time::Instant::now();
-    let (state, snapshot) = recovery::replay(&args.data_dir)?;
-    tracing::info!(position = %state.position(), %snapshot, took = ?began.elapsed(), "the ledger is replayed");
+    let url = url_of(listener.local_addr().wrap_err("the listener has no address")?);
+    let node = Arc::new(Node::new(args.id.clone(), url.clone()));
+    let serving = tokio::spawn(api::serve(listener, Arc::clone(&node), shutdown.clone()));
+
+    let (began, started) = (Instant::now(), crate::clock::mono());
+    let mut said = false;
+    let on_standby = |leader: &Leader| {
+        tracing::info!(leader = leader.id, url = leader.url, "standing by");
+        said = say_ready(&url);
+    };
+    let won = tokio::select! {
+        won = standby::until_it_leads(&args, &node, on_standby) => won?,
+        () = shutdown.wanted() => {
+            let _ = tokio::time::timeout(GRACE, serving).await;
+            tracing::info!("ended; another balancer leads, or none");
+            return Ok(());
+        }
+    };
+    let Followed { state, snapshot, .. } = won.followed;
+    tracing::info!(position = %state.position(), %snapshot, after = ?began.elapsed(), "the ledger is this balancer's");
 
     let (durable, mut released) = mpsc::unbounded_channel::<Durable<After>>();
     let ledger = ledger::spawn(
-        journal,
+        won.journal,
         move |turns| {
             // Nobody takes them only when the process is ending.
             let _ = durable.send(turns);
@@ -60,12 +80,19 @@ async fn run(args: Args) -> Result<()> {
     let mut snapshots =
         Snapshots::start(args.data_dir.clone(), snapshot).wrap_err("cannot start the snapshot thread")?;
     let settings = Settings { timing: Timing::DEFAULT, seed: crate::clock::now().wall.0, without: None };
-    let hub = Arc::new(Hub::new(Core::new(state, settings), ledger, args.id.clone(), args.data_dir.clone()));
+    let peers = Peers::new(args.id.clone(), url.clone());
+    let mut hub = Hub::new(Core::new(state, settings), ledger, args.id.clone(), args.data_dir.clone(), peers);
+    hub.started = started;
+    let hub = Arc::new(hub);
     hub.inputs([Input::Lead { city: Box::new(city), policy: Box::new(policy) }]);
     hub.lock().learn_names();
+    if let Some(why) = hub.lock().core.city_refused() {
+        tracing::error!(%why, "the city file is not taken over: the city in the ledger stays in force");
+    }
 
     tokio::spawn(Arc::clone(&hub).flush_forever());
     tokio::spawn(Arc::clone(&hub).tick_forever());
+    tokio::spawn(Arc::clone(&hub).watch_disk_forever());
     tokio::spawn(feed::run(Arc::clone(&hub)));
     let releasing = tokio::spawn({
         let hub = Arc::clone(&hub);
@@ -77,16 +104,27 @@ async fn run(args: Args) -> Result<()> {
             snapshots
         }
     });
-    hub.read(|_, _| ()).await?;
-    tracing::info!(%address, version = VERSION, data_dir = %args.data_dir.display(), "leading");
-    println!("ready http://{address}");
-    std::io::stdout().flush().wrap_err("cannot say that it is ready")?;
+    // The new reign is durable before anybody hears of it.
+    let epoch = hub.read(|inner, _| inner.core.state().epoch()).await?;
+    let leader = Leader { id: args.id.clone(), pid: std::process::id(), url: url.clone(), epoch };
+    if let Err(error) = leader.write(&args.data_dir) {
+        tracing::error!(%error, "LEADER cannot be written: standbys do not find this balancer");
+    }
+    node.leads(Arc::clone(&hub), leader);
+    tracing::info!(url, %epoch, version = VERSION, data_dir = %args.data_dir.display(), "leading");
+    if !said {
+        say_ready(&url);
+    }
 
-    let serving = tokio::spawn(api::serve(listener, Arc::clone(&hub), shutdown.clone()));
+    let beside = beside(&args.data_dir, &hub).wrap_err("cannot start the threads beside the orders")?;
+
     shutdown.wanted().await;
     if tokio::time::timeout(GRACE, serving).await.is_err() {
         tracing::warn!("some connections did not end in time");
     }
+    // They write only while this process holds the ledger's lock.
+    let ended = tokio::task::spawn_blocking(|| beside.into_iter().for_each(Background::finish));
+    ended.await.wrap_err("a thread beside the orders has panicked")?;
     let position = hub.lock().core.state().position();
     if let Some(ledger) = hub.take_ledger() {
         tokio::task::spawn_blocking(|| ledger.close()).await.wrap_err("the ledger's thread has panicked")??;
@@ -98,6 +136,30 @@ async fn run(args: Args) -> Result<()> {
     }
     tracing::info!(%position, "ended; everything acknowledged is durable");
     Ok(())
+}
+
+/// Work of a leader that no order waits for: reading the ledger back, and folding it into tables.
+fn beside(dir: &std::path::Path, hub: &Hub) -> std::io::Result<[Background; 2]> {
+    let (scrub, projection) = {
+        let metrics = &hub.lock().metrics;
+        (Arc::clone(&metrics.scrub), Arc::clone(&metrics.projection))
+    };
+    Ok([scrub::start(dir.to_owned(), scrub)?, projection::start(dir.to_owned(), projection)?])
+}
+
+/// Where others on this machine reach a listener at `address`: one on every address is reached on loopback.
+fn url_of(mut address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        let loopback: IpAddr = if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+        address.set_ip(loopback);
+    }
+    format!("http://{address}")
+}
+
+/// For whoever started this process: it takes requests now. Nobody may be listening; that is no reason to end.
+fn say_ready(url: &str) -> bool {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "ready {url}").and_then(|()| out.flush()).is_ok()
 }
 
 fn unbound(args: &Args, error: &std::io::Error) -> color_eyre::Report {

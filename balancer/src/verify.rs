@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use balancer_core::event::Cause;
+use balancer_core::event::{Accepted, Cause};
 use balancer_core::{Event, KitchenNo};
 use protocol::{Epoch, FencingToken, OrderId, Position};
 
@@ -35,6 +35,14 @@ pub struct Report {
     pub open: u64,
     /// Late results refused.
     pub stale_refused: u64,
+    /// Leased again after their kitchen was lost.
+    pub recovered: u64,
+    /// Moved before they were begun.
+    pub reassigned: u64,
+    /// Moved in mid-cooking.
+    pub handovers: u64,
+    /// Taken out of quarantine.
+    pub requeued: u64,
     /// The chain's last value, to compare with a copy elsewhere.
     pub chain: String,
 }
@@ -62,23 +70,46 @@ enum End {
     DeadLettered,
 }
 
-#[derive(Debug, Default)]
+/// One order as an outsider follows it.
+#[derive(Debug)]
 struct Story {
     token: Option<FencingToken>,
     holder: Option<KitchenNo>,
+    /// How the newest lease came about.
+    cause: Option<Cause>,
+    /// How the next one must, if it comes from the queue.
+    next: Cause,
+    /// Cooking began under the newest token.
+    started: bool,
+    /// The end of the pause was told under the newest token.
+    handed_over: bool,
+    stages: u8,
+    stages_done: u8,
+    /// Attempts that failed or were lost since it was accepted or released.
+    ended_attempts: u64,
     end: Option<End>,
     /// How many orders had ended when it ended.
     ended_no: u64,
 }
 
 #[derive(Debug, Default)]
+struct Tally {
+    stale_refused: u64,
+    recovered: u64,
+    reassigned: u64,
+    handovers: u64,
+    requeued: u64,
+}
+
+#[derive(Debug, Default)]
 struct Judge {
     orders: BTreeMap<OrderId, Story>,
     keys: BTreeMap<Box<str>, OrderId>,
+    kitchens: u32,
     epoch: Epoch,
     last_order: u64,
     last_token: FencingToken,
-    stale_refused: u64,
+    tally: Tally,
     ends: u64,
 }
 
@@ -115,9 +146,31 @@ pub fn run(dir: &Path) -> Result<Report, Unsound> {
         cancelled: ended(End::Cancelled),
         dead_lettered: ended(End::DeadLettered),
         open: judge.orders.values().filter(|story| story.end.is_none()).count() as u64,
-        stale_refused: judge.stale_refused,
+        stale_refused: judge.tally.stale_refused,
+        recovered: judge.tally.recovered,
+        reassigned: judge.tally.reassigned,
+        handovers: judge.tally.handovers,
+        requeued: judge.tally.requeued,
         chain: verified.chain.to_string(),
     })
+}
+
+impl Story {
+    fn accepted(stages: u8) -> Self {
+        Self {
+            token: None,
+            holder: None,
+            cause: None,
+            next: Cause::Dispatch,
+            started: false,
+            handed_over: false,
+            stages,
+            stages_done: 0,
+            ended_attempts: 0,
+            end: None,
+            ended_no: 0,
+        }
+    }
 }
 
 impl Judge {
@@ -127,69 +180,156 @@ impl Judge {
                 ensure(epoch > self.epoch && epoch == row, || format!("epoch {epoch} begins after {}", self.epoch))?;
                 self.epoch = epoch;
             }
-            Event::Accepted(accepted) => self.accepted(accepted.order, accepted.key)?,
-            Event::Leased { order, token, kitchen, cause } => {
-                ensure(token > self.last_token, || format!("{order}: token {token} after {}", self.last_token))?;
-                ensure(token.epoch == self.epoch, || format!("{order}: token {token} in epoch {}", self.epoch))?;
-                self.last_token = token;
-                let story = self.open(order)?;
-                let free = match cause {
-                    Cause::Reassign { from, .. } | Cause::Handover { from, .. } => story.holder == Some(from),
-                    Cause::Dispatch | Cause::Recover { .. } | Cause::Retry | Cause::Release => story.holder.is_none(),
-                };
-                ensure(free, || format!("{order}: leased by {token} while another kitchen holds it"))?;
-                (story.token, story.holder) = (Some(token), Some(kitchen));
+            Event::Accepted(accepted) => self.accepted(*accepted)?,
+            Event::Leased { order, token, kitchen, cause } => self.leased(order, token, kitchen, cause)?,
+            Event::Started { order, token, stage } => self.started(order, token, stage)?,
+            Event::StageDone { order, token, stage } => {
+                let story = self.holder(order, token)?;
+                ensure(stage >= story.stages_done && stage < story.stages, || {
+                    format!("{order}: stage {stage} ends after {} of {}", story.stages_done, story.stages)
+                })?;
+                story.stages_done = stage + 1;
             }
-            Event::Started { order, token, .. } | Event::StageDone { order, token, .. } => {
-                self.holder(order, token).map(|_| ())?
-            }
-            Event::AttemptFailed { order, token, .. } | Event::LeaseLost { order, token, .. } => {
-                self.holder(order, token)?.holder = None;
+            Event::AttemptFailed { order, token, .. } => self.attempt_ended(order, token, |_| Cause::Retry)?,
+            Event::LeaseLost { order, token, cause } => {
+                self.attempt_ended(order, token, |from| Cause::Recover { from, cause })?;
             }
             Event::Completed { order, token, .. } => {
                 self.holder(order, token)?;
                 self.ended(order, End::Completed)?;
             }
             Event::Cancelled { order, .. } => self.ended(order, End::Cancelled)?,
-            Event::DeadLettered { order, .. } => self.ended(order, End::DeadLettered)?,
+            Event::DeadLettered { order, strikes } => self.set_aside(order, strikes)?,
             Event::StaleRefused { order, token, .. } => {
-                self.stale_refused += 1;
-                let current = self
-                    .orders
-                    .get(&order)
-                    .is_some_and(|story| story.holder.is_some() && story.end.is_none() && story.token == Some(token));
+                self.tally.stale_refused += 1;
+                let story = self.orders.get(&order).ok_or_else(|| format!("{order} was never accepted"))?;
+                let current = story.holder.is_some() && story.end.is_none() && story.token == Some(token);
                 ensure(!current, || format!("{order}: the result of the current token {token} was refused"))?;
             }
             Event::Requeued { order, .. } => self.requeued(order)?,
-            Event::HandedOver { order, token, .. } => self.holder(order, token).map(|_| ())?,
+            Event::HandedOver { order, token, .. } => self.handed_over(order, token)?,
+            Event::MoveOrdered { order, to, .. } => {
+                self.open(order)?;
+                self.known(to)?;
+            }
+            Event::KitchenRegistered(registered) => {
+                ensure(registered.kitchen.0 <= self.kitchens, || {
+                    format!("{} is kitchen {} of {}", registered.id, registered.kitchen.0, self.kitchens)
+                })?;
+                self.kitchens = self.kitchens.max(registered.kitchen.0.saturating_add(1));
+            }
+            Event::KitchenLost { kitchen, .. }
+            | Event::KitchenReturned { kitchen }
+            | Event::KitchenScheduling { kitchen, .. }
+            | Event::DrainStarted { kitchen, .. }
+            | Event::Drained { kitchen } => self.known(kitchen)?,
+            Event::MoveFailed { order, from, to, .. } => {
+                ensure(self.orders.contains_key(&order), || format!("{order} was never accepted"))?;
+                self.known(from)?;
+                self.known(to)?;
+            }
             Event::CityChanged { .. }
             | Event::PolicySet { .. }
-            | Event::DrainStarted { .. }
-            | Event::MoveOrdered { .. }
             | Event::PolicyChanged { .. }
-            | Event::KitchenRegistered(_)
-            | Event::KitchenLost { .. }
-            | Event::KitchenReturned { .. }
-            | Event::KitchenScheduling { .. }
-            | Event::MoveFailed { .. }
             | Event::RushStarted { .. }
-            | Event::RushEnded { .. }
-            | Event::Drained { .. } => {}
+            | Event::RushEnded { .. } => {}
         }
         ensure(row == self.epoch, || format!("a row of epoch {row} after epoch {} began", self.epoch))
+    }
+
+    fn leased(&mut self, order: OrderId, token: FencingToken, kitchen: KitchenNo, cause: Cause) -> Result<(), String> {
+        ensure(token > self.last_token, || format!("{order}: token {token} after {}", self.last_token))?;
+        ensure(token.epoch == self.epoch, || format!("{order}: token {token} in epoch {}", self.epoch))?;
+        self.known(kitchen)?;
+        self.last_token = token;
+        let story = self.open(order)?;
+        match cause {
+            Cause::Reassign { from, .. } | Cause::Handover { from, .. } => {
+                ensure(story.holder == Some(from), || {
+                    format!("{order}: moved by {token} from a kitchen that has it not")
+                })?;
+                ensure(from != kitchen, || format!("{order}: moved by {token} to the kitchen that has it"))?;
+                let begun = matches!(cause, Cause::Handover { .. });
+                ensure(story.started == begun, || format!("{order}: {token} moves as if it were begun: {begun}"))?;
+            }
+            Cause::Dispatch | Cause::Recover { .. } | Cause::Retry | Cause::Release => {
+                ensure(story.holder.is_none(), || {
+                    format!("{order}: leased by {token} while another kitchen holds it")
+                })?;
+                ensure(story.next == cause, || format!("{order}: {token} by {cause:?}, but {:?} was due", story.next))?;
+            }
+        }
+        (story.token, story.holder, story.cause) = (Some(token), Some(kitchen), Some(cause));
+        (story.started, story.handed_over) = (false, false);
+        match cause {
+            Cause::Recover { .. } => self.tally.recovered += 1,
+            Cause::Reassign { .. } => self.tally.reassigned += 1,
+            Cause::Handover { .. } => self.tally.handovers += 1,
+            Cause::Dispatch | Cause::Retry | Cause::Release => {}
+        }
+        Ok(())
+    }
+
+    fn started(&mut self, order: OrderId, token: FencingToken, stage: u8) -> Result<(), String> {
+        let story = self.holder(order, token)?;
+        ensure(!story.started, || format!("{order}: begun twice under {token}"))?;
+        ensure(stage <= story.stages, || format!("{order}: begun at stage {stage} of {}", story.stages))?;
+        story.started = true;
+        Ok(())
+    }
+
+    /// The pause ends once, and only where one began.
+    fn handed_over(&mut self, order: OrderId, token: FencingToken) -> Result<(), String> {
+        let story = self.holder(order, token)?;
+        ensure(matches!(story.cause, Some(Cause::Handover { .. })), || {
+            format!("{order}: handed over under {token}, which came by {:?}", story.cause)
+        })?;
+        ensure(!story.handed_over, || format!("{order}: handed over twice under {token}"))?;
+        story.handed_over = true;
+        Ok(())
+    }
+
+    fn attempt_ended(
+        &mut self,
+        order: OrderId,
+        token: FencingToken,
+        next: impl FnOnce(KitchenNo) -> Cause,
+    ) -> Result<(), String> {
+        let story = self.holder(order, token)?;
+        if let Some(from) = story.holder.take() {
+            story.next = next(from);
+        }
+        story.ended_attempts += 1;
+        Ok(())
+    }
+
+    /// An order is set aside for what happened to it: not by more than that, and not while a kitchen has it.
+    fn set_aside(&mut self, order: OrderId, strikes: u8) -> Result<(), String> {
+        let story = self.open(order)?;
+        ensure(story.holder.is_none(), || format!("{order}: set aside while a kitchen holds it"))?;
+        ensure(strikes > 0 && u64::from(strikes) <= story.ended_attempts, || {
+            format!("{order}: set aside for {strikes} attempts, but {} ended", story.ended_attempts)
+        })?;
+        self.ended(order, End::DeadLettered)
+    }
+
+    fn known(&self, kitchen: KitchenNo) -> Result<(), String> {
+        ensure(kitchen.0 < self.kitchens, || format!("kitchen {} was never registered", kitchen.0))
     }
 
     fn requeued(&mut self, order: OrderId) -> Result<(), String> {
         let story = self.orders.get_mut(&order).ok_or_else(|| format!("{order} was never accepted"))?;
         ensure(story.end == Some(End::DeadLettered), || format!("{order} is released but was not in quarantine"))?;
-        (story.end, story.holder) = (None, None);
+        (story.end, story.holder, story.next, story.ended_attempts) = (None, None, Cause::Release, 0);
+        self.tally.requeued += 1;
         Ok(())
     }
 
-    fn accepted(&mut self, order: OrderId, key: Option<Box<str>>) -> Result<(), String> {
+    fn accepted(&mut self, accepted: Accepted) -> Result<(), String> {
+        let Accepted { order, key, stages, .. } = accepted;
         ensure(order.0 == self.last_order + 1, || format!("{order} was accepted after o{}", self.last_order))?;
         self.last_order = order.0;
-        self.orders.insert(order, Story::default());
+        self.orders.insert(order, Story::accepted(stages));
         // A key may come again once its order is so old that the balancer has forgotten it.
         let kept = balancer_core::limits::CLOSED_KEPT as u64;
         let ends = self.ends;
@@ -205,7 +345,7 @@ impl Judge {
         self.ends += 1;
         let ends = self.ends;
         let story = self.open(order)?;
-        (story.end, story.ended_no) = (Some(how), ends);
+        (story.end, story.ended_no, story.holder) = (Some(how), ends, None);
         Ok(())
     }
 
@@ -232,59 +372,4 @@ fn ensure(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use balancer_core::event::{Accepted, LossCause, MoveReason};
-    use protocol::Priority;
-    use protocol::city::ZoneNo;
-
-    use super::*;
-
-    fn token(counter: u64) -> FencingToken {
-        FencingToken { epoch: Epoch(1), counter }
-    }
-
-    fn accepted(order: u64, key: Option<&str>) -> Event {
-        Event::Accepted(Box::new(Accepted {
-            order: OrderId(order),
-            items: Vec::new(),
-            zone: ZoneNo(0),
-            customer: None,
-            priority: Priority::Normal,
-            key: key.map(Into::into),
-            stages: 1,
-            rush: false,
-        }))
-    }
-
-    fn leased(order: u64, kitchen: u32, counter: u64, cause: Cause) -> Event {
-        Event::Leased { order: OrderId(order), kitchen: KitchenNo(kitchen), token: token(counter), cause }
-    }
-
-    fn judge(events: Vec<Event>) -> Result<(), String> {
-        let mut judge = Judge::default();
-        let begin = Event::EpochStarted { epoch: Epoch(1) };
-        std::iter::once(begin).chain(events).try_for_each(|event| judge.event(Epoch(1), event))
-    }
-
-    #[test]
-    fn two_kitchens_at_once_are_unsound_unless_the_first_gave_it_back() {
-        let twice = vec![accepted(1, None), leased(1, 0, 1, Cause::Dispatch), leased(1, 1, 2, Cause::Retry)];
-        assert!(judge(twice).expect_err("two holders").contains("while another kitchen holds it"));
-        let moved = Cause::Reassign { from: KitchenNo(0), reason: MoveReason::Overload, pause_ms: 1 };
-        assert_eq!(judge(vec![accepted(1, None), leased(1, 0, 1, Cause::Dispatch), leased(1, 1, 2, moved)]), Ok(()));
-        let lost = Event::LeaseLost { order: OrderId(1), token: token(1), cause: LossCause::LeaseExpired };
-        let again = leased(1, 1, 2, Cause::Recover { from: KitchenNo(0), cause: LossCause::LeaseExpired });
-        assert_eq!(judge(vec![accepted(1, None), leased(1, 0, 1, Cause::Dispatch), lost, again]), Ok(()));
-    }
-
-    #[test]
-    fn a_completion_under_an_old_token_a_second_one_and_a_reused_key_are_unsound() {
-        let done = |counter| Event::Completed { order: OrderId(1), token: token(counter), cooked_ms: 1 };
-        let start = || vec![accepted(1, Some("k")), leased(1, 0, 1, Cause::Dispatch)];
-        let with = |more: Vec<Event>| judge(start().into_iter().chain(more).collect());
-        assert_eq!(with(vec![done(1)]), Ok(()));
-        assert!(with(vec![done(1), done(1)]).expect_err("twice").contains("has ended already"));
-        assert!(with(vec![done(7)]).expect_err("another token").contains("not the newest lease"));
-        assert!(with(vec![accepted(2, Some("k"))]).expect_err("the same key").contains("under the key of o1"));
-    }
-}
+mod tests;

@@ -6,11 +6,10 @@ use std::time::Duration;
 use balancer_core::event::{Cause, KitchenNo};
 use balancer_core::policy::{ONE, WEIGHT_SUM};
 use balancer_core::state::{Kitchen, Order};
-use balancer_core::{Decision, Now, State};
+use balancer_core::{Decision, Note, Now, State};
 use protocol::api::{
-    AlternativeView, BalancerView, CandidateView, DrainView, ExcludedView, ExplainView, Health, HealthCounts, HopKind,
-    HopView, ItemBody, KitchenView, Kpi, MigrationView, MoveResult, OrderView, RushView, Schedulable, StageView,
-    Status,
+    AlternativeView, CandidateView, DrainView, ExcludedView, ExplainView, Health, HealthCounts, HopKind, HopView,
+    ItemBody, KitchenView, Kpi, MigrationView, MoveResult, OrderView, RushView, Schedulable, StageView, Status,
 };
 use protocol::city::{DishNo, ZoneNo};
 use protocol::feed::{Flow, KitchenInfo, KitchenRow, Snapshot};
@@ -121,8 +120,16 @@ pub fn kitchen(inner: &Inner, now: Duration, number: KitchenNo) -> KitchenView {
         lost_leases: kitchen.lost_leases,
         avg_ms: (kitchen.avg_ms > 0).then_some(u64::from(kitchen.avg_ms)),
         since: kitchen.since,
-        note: None,
+        note: inner.core.note(now, number).map(note),
         drain: drain(kitchen, WallTime::now()),
+    }
+}
+
+fn note(note: Note) -> String {
+    match note {
+        Note::Slow { tenths } => format!("slow: {}.{} times the usual", tenths / 10, tenths % 10),
+        Note::HeldDown { left } => format!("held down {} s: it keeps falling", left.as_secs() + 1),
+        Note::WarmingUp { percent } => format!("warming up: {percent} % of its places"),
     }
 }
 
@@ -193,7 +200,7 @@ pub fn migrations(inner: &Inner, limit: usize) -> Vec<MigrationView> {
         order: Some(one.order),
         from: kitchen_id(state, one.from),
         to: Some(kitchen_id(state, one.to)),
-        kind: HopKind::Reassign,
+        kind: one.kind,
         reason: one.reason.word().into(),
         pause_ms: None,
         result: MoveResult::InFlight,
@@ -280,14 +287,8 @@ pub fn status(hub: &Hub, inner: &Inner, now: Now) -> Status {
     let state = inner.core.state();
     Status {
         city: state.city().name.clone(),
-        leader: BalancerView {
-            id: hub.id.clone(),
-            role: "leader".into(),
-            pid: std::process::id(),
-            url: None,
-            position: None,
-        },
-        standbys: Vec::new(),
+        leader: hub.peers.leader(None),
+        standbys: hub.peers.standbys(now.mono),
         epoch: state.epoch(),
         position: state.position(),
         uptime_ms: millis(clock::mono().saturating_sub(hub.started)),

@@ -51,51 +51,66 @@ struct Job {
     stdin: String,
 }
 
+/// A running command. A lease may run the same stage twice, if it was broken off for a handover that did not happen: the
+/// number tells the end of the first run, which may wait in the channel already, from that of the second.
+struct Run {
+    number: u64,
+    task: AbortHandle,
+}
+
 /// The running commands.
 pub(crate) struct Commands {
     command: Option<String>,
-    running: BTreeMap<LeaseName, AbortHandle>,
-    sender: mpsc::Sender<Input>,
-    ended: mpsc::Receiver<Input>,
+    running: BTreeMap<LeaseName, Run>,
+    /// The number of the last run.
+    runs: u64,
+    sender: mpsc::Sender<(u64, Input)>,
+    ended: mpsc::Receiver<(u64, Input)>,
 }
 
 impl Commands {
     /// Runs `command` for each stage; without one nothing is ever run.
     pub(crate) fn new(command: Option<String>) -> Self {
         let (sender, ended) = mpsc::channel(ENDED_MAX);
-        Self { command, running: BTreeMap::new(), sender, ended }
+        Self { command, running: BTreeMap::new(), runs: 0, sender, ended }
     }
 
     pub(crate) fn run(&mut self, lease: LeaseName, stage: u8, cook: &Cook, city: Option<&City>) {
         let Some((command, city)) = self.command.clone().zip(city) else { return };
         let job = job(command, lease, stage, cook, city);
-        let sender = self.sender.clone();
+        self.runs += 1;
+        let (number, sender) = (self.runs, self.sender.clone());
         let task = tokio::spawn(async move {
             let outcome = process::run(job).await;
             // The loop has gone, and with it whoever wanted to know.
-            let _ = sender.send(Input::StageEnded { lease, stage, outcome }).await;
+            let _ = sender.send((number, Input::StageEnded { lease, stage, outcome })).await;
         });
-        self.running.insert(lease, task.abort_handle());
+        self.running.insert(lease, Run { number, task: task.abort_handle() });
     }
 
     /// Ends the task; the process group dies with it.
     pub(crate) fn kill(&mut self, lease: LeaseName) {
-        if let Some(task) = self.running.remove(&lease) {
-            task.abort();
+        if let Some(run) = self.running.remove(&lease) {
+            run.task.abort();
         }
     }
 
-    /// Waits for a stage that ended by itself. Safe to cancel.
+    /// Waits for a stage that ended by itself and was not killed. Safe to cancel.
     pub(crate) async fn ended(&mut self) -> Input {
-        let Some(input) = self.ended.recv().await else { return std::future::pending().await };
-        self.running.retain(|_, task| !task.is_finished());
-        input
+        loop {
+            let Some((number, input)) = self.ended.recv().await else { return std::future::pending().await };
+            let before = self.running.len();
+            self.running.retain(|_, run| run.number != number);
+            if self.running.len() < before {
+                return input;
+            }
+        }
     }
 }
 
 impl Drop for Commands {
     fn drop(&mut self) {
-        self.running.values().for_each(AbortHandle::abort);
+        self.running.values().for_each(|run| run.task.abort());
     }
 }
 

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use crate::address::Address;
 use crate::core::Input;
 use crate::run::{AgentError, shown};
-use patience::{Backoff, Patience};
+use patience::{Backoff, End, Patience};
 use session::Ended;
 
 /// The most turns of the loop that wait for the socket. A balancer that takes none of so many is as good as gone; with
@@ -120,22 +120,22 @@ impl Link {
 /// Connects again and again, to one address after the other, until the loop has gone.
 async fn keep_connected(addresses: Vec<Address>, mut backoff: Backoff, events: mpsc::Sender<Event>) {
     for address in addresses.iter().cycle() {
-        let (welcomed, in_use, why) = match session::open(address).await {
-            Err(why) => (false, false, why),
+        let Ended { end, why } = match session::open(address).await {
+            Err(why) => Ended { end: End::Failed, why },
             Ok(socket) => {
                 info!("connected to {address}");
                 let (out, outgoing) = mpsc::channel(OUTGOING_TURNS);
                 if events.send(Event::Connected(out)).await.is_err() {
                     return;
                 }
-                let Ended { welcomed, in_use, why } = session::run(socket, outgoing, &events).await;
+                let ended = session::run(socket, outgoing, &events).await;
                 if events.send(Event::Lost).await.is_err() {
                     return;
                 }
-                (welcomed, in_use, why)
+                ended
             }
         };
-        let wait = backoff.after(welcomed, in_use, addresses.len());
+        let wait = backoff.after(end, addresses.len());
         warn!("{address}: {why}; next try in {} ms", wait.as_millis());
         tokio::select! {
             () = tokio::time::sleep(wait) => {}

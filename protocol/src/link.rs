@@ -23,7 +23,8 @@ pub const BATCH_MAX: usize = 512;
 /// The longest output of a failed cooking command that is kept, in bytes.
 pub const OUTPUT_MAX: usize = 2_048;
 /// A paused order goes on in its kitchen when neither `Stop` nor `Resume` came for so long, in milliseconds: above a round
-/// trip and a slow sync, and no longer than a lease.
+/// trip and a slow sync. Never below the fence (the agent takes the longer of the two): by then an order that went
+/// elsewhere has been fenced here, so it cannot be cooked twice.
 pub const PAUSE_MAX_MS: u32 = 1_500;
 /// The path of the WebSocket on a balancer.
 pub const PATH: &str = "/api/v1/link";

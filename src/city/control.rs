@@ -4,7 +4,7 @@
 //! -> {"kill":{"target":"kitchen_2","hold_ms":0}}
 //! <- {"ok":"kitchen_2 is killed (pid 4242)"}      or {"error":"..."}
 //! -> "list"
-//! <- {"ok":"balancer_1 kitchen_1 kitchen_2"}
+//! <- {"ok":"balancer_1 balancer_2 kitchen_1 kitchen_2"}
 //! ```
 //! Owns `supervisor.sock` (mode 0600; other users are refused) and both ends of its two requests. Knows processes only by
 //! the ids of the city: a pid is never taken from outside.
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use protocol::text::clean;
@@ -23,9 +23,8 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::keeper::Command;
-use super::plan::BALANCER;
-use super::record::Record;
+use super::keeper::{Command, Role};
+use super::record::{Record, leader};
 
 /// The longest request, in bytes: an id and a few words around it.
 const REQUEST_MAX: u64 = 1_024;
@@ -95,40 +94,67 @@ impl From<ControlError> for String {
 /// The keepers of a city, by id; cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Handle {
-    keepers: Arc<Mutex<BTreeMap<String, mpsc::Sender<Command>>>>,
+    keepers: Arc<Mutex<Keepers>>,
+    /// The data directory, where the balancers say who leads.
+    dir: Arc<PathBuf>,
 }
 
+type Keepers = BTreeMap<String, (Role, mpsc::Sender<Command>)>;
+
 impl Handle {
-    pub(super) fn add(&self, id: &str, commands: mpsc::Sender<Command>) {
-        self.keepers.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), commands);
+    pub(super) fn new(dir: PathBuf) -> Self {
+        Self { keepers: Arc::default(), dir: Arc::new(dir) }
+    }
+
+    pub(super) fn add(&self, id: &str, role: Role, commands: mpsc::Sender<Command>) {
+        self.lock().insert(id.to_owned(), (role, commands));
     }
 
     pub(super) fn clear(&self) {
-        self.keepers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Keepers> {
+        self.keepers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn list(&self) -> String {
-        let keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
-        keepers.keys().map(String::as_str).collect::<Vec<_>>().join(" ")
+        self.lock().keys().map(String::as_str).collect::<Vec<_>>().join(" ")
     }
 
-    fn find(&self, target: &str) -> Result<(String, mpsc::Sender<Command>), String> {
-        let id = if target == "leader" { BALANCER } else { target };
-        let keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = keepers.get(id).map(|commands| (id.to_owned(), commands.clone()));
-        let known = || keepers.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        found.ok_or_else(|| format!("there is no `{}` in this city: leader, {}", clean(target, 40), known()))
+    /// Who is meant: several for `standby`, of which the first that runs is taken.
+    fn find(&self, target: &str) -> Result<Vec<(String, mpsc::Sender<Command>)>, String> {
+        let leads = leader(&self.dir);
+        let keepers = self.lock();
+        let balancers = || keepers.iter().filter(|(_, (role, _))| *role == Role::Balancer);
+        let first = || balancers().next().map(|(id, _)| id.clone());
+        let leads = leads.filter(|id| keepers.contains_key(id)).or_else(first).unwrap_or_default();
+        let is_meant = |id: &str, role: Role| match target {
+            "leader" => id == leads,
+            "standby" => role == Role::Balancer && id != leads,
+            _ => id == target,
+        };
+        let found = keepers.iter().filter(|(id, (role, _))| is_meant(id, *role));
+        let found: Vec<_> = found.map(|(id, (_, commands))| (id.clone(), commands.clone())).collect();
+        if found.is_empty() {
+            let known = keepers.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            return Err(format!("there is no `{}` in this city: leader, standby, {known}", clean(target, 40)));
+        }
+        Ok(found)
     }
 
     async fn kill(&self, target: &str, hold: Duration) -> Result<String, String> {
-        let (id, commands) = self.find(target)?;
-        let (answer, answered) = oneshot::channel();
-        let gone = |()| format!("{id} is being stopped");
-        commands.send(Command::Kill { hold, answer }).await.map_err(|_| gone(()))?;
-        match answered.await.map_err(|_| gone(()))? {
-            Ok(pid) => Ok(format!("{id} is killed (pid {pid})")),
-            Err(why) => Err(format!("{id} is not killed: {why}")),
+        let mut why = String::new();
+        for (id, commands) in self.find(target)? {
+            let (answer, answered) = oneshot::channel();
+            let gone = |()| format!("{id} is being stopped");
+            commands.send(Command::Kill { hold, answer }).await.map_err(|_| gone(()))?;
+            match answered.await.map_err(|_| gone(()))? {
+                Ok(pid) => return Ok(format!("{id} is killed (pid {pid})")),
+                Err(reason) => why = format!("{id} is not killed: {reason}"),
+            }
         }
+        Err(why)
     }
 }
 
@@ -272,9 +298,9 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let record = Record { supervisor: Some(door.path.clone()), ..Record::default() };
         record.write(dir.path()).expect("writable");
-        let handle = Handle::default();
+        let handle = Handle::new(dir.path().into());
         let (commands, mut inbox) = mpsc::channel(1);
-        handle.add("kitchen_1", commands);
+        handle.add("kitchen_1", Role::Kitchen, commands);
         let serving = tokio::spawn(door.serve(handle));
         let supervisor = Supervisor::At(dir.path().into());
         assert_eq!(supervisor.list().await.expect("it answers"), ["kitchen_1"]);
@@ -288,5 +314,23 @@ mod tests {
         answer.send(Ok(7)).expect("it waits");
         assert_eq!(killing.await.expect("no panic").expect("killed"), "kitchen_1 is killed (pid 7)");
         serving.abort();
+    }
+
+    #[test]
+    fn leader_and_standby_are_who_the_balancers_say_they_are() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let handle = Handle::new(dir.path().into());
+        for (id, role) in [("balancer_1", Role::Balancer), ("balancer_2", Role::Balancer), ("kitchen_1", Role::Kitchen)]
+        {
+            handle.add(id, role, mpsc::channel(1).0);
+        }
+        let who = |target: &str| -> Vec<String> {
+            handle.find(target).expect("known").into_iter().map(|(id, _)| id).collect()
+        };
+        assert_eq!((who("leader"), who("standby")), (vec!["balancer_1".into()], vec!["balancer_2".into()]));
+        std::fs::write(dir.path().join("LEADER"), r#"{"id":"balancer_2","pid":1,"url":"","epoch":2}"#)
+            .expect("writable");
+        assert_eq!((who("leader"), who("standby")), (vec!["balancer_2".into()], vec!["balancer_1".into()]));
+        assert_eq!(who("balancer_2"), ["balancer_2"]);
     }
 }

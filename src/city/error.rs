@@ -23,6 +23,9 @@ pub enum CityError {
     /// A specialty that cannot be handed over.
     #[error("the specialty `{}` has a comma in its name", clean(.0, 40))]
     Comma(String),
+    /// A kitchen has the id of a balancer.
+    #[error("the kitchen `{0}` has the id of a balancer of this city")]
+    Double(protocol::KitchenId),
     /// The port cannot be had.
     #[error("port {port} on 127.0.0.1 cannot be used: {why}")]
     Port {
@@ -72,6 +75,7 @@ impl CityError {
         match self {
             Self::CityFile { .. } => Some("leave --city out for the built-in city; its file is protocol/src/city.toml"),
             Self::NoKitchens => Some("add at least one [[kitchen]] with id, zone and capacity"),
+            Self::Double(_) => Some("give the kitchen another id in the city file"),
             Self::Comma(_) => Some("rename the dish in the city file"),
             Self::Port { .. } => {
                 Some("stop the program that has it, or give another --port; --port 0 picks a free one")

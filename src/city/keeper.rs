@@ -18,6 +18,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, interval, sleep, timeout};
 
+use super::deaths::Death;
+
 /// From SIGTERM to SIGKILL: a kitchen finishes what it cooks for at most 5 s, a balancer its last answers for 3 s.
 const GRACE: Duration = Duration::from_millis(5_500);
 /// With haste a kitchen is asked a second time, which ends it at once; so long after the first.
@@ -53,12 +55,14 @@ pub(super) struct Spec {
     pub(super) listen: Option<String>,
     /// Gets its standard error, and a kitchen's standard output.
     pub(super) log: PathBuf,
+    /// Where its deaths are told, if anybody wants to know.
+    pub(super) deaths: Option<mpsc::UnboundedSender<Death>>,
 }
 
 /// What happened to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Change {
-    Started { id: String, pid: u32 },
+    Started { id: String, pid: u32, role: Role },
     Ready { id: String, url: String },
     Ended { id: String, how: String, restart_in: Duration },
     Stopped { id: String },
@@ -127,10 +131,16 @@ impl Keeping {
             let started = Instant::now();
             let how = match self.spawn() {
                 Err(error) => format!("does not start: {error}"),
-                Ok(child) => match self.attend(child).await {
-                    Some(status) => in_words(status),
-                    None => break,
-                },
+                Ok(child) => {
+                    let pid = child.id();
+                    match self.attend(child).await {
+                        Some(status) => {
+                            self.tell_death(pid);
+                            in_words(status)
+                        }
+                        None => break,
+                    }
+                }
             };
             let restart_in = self.backoff.after(started.elapsed()).max(std::mem::take(&mut self.hold));
             self.tell(Change::Ended { id: self.spec.id.clone(), how, restart_in });
@@ -160,7 +170,8 @@ impl Keeping {
 
     /// Waits for the end of the process; none if it was stopped on purpose.
     async fn attend(&mut self, mut child: Child) -> Option<ExitStatus> {
-        self.tell(Change::Started { id: self.spec.id.clone(), pid: child.id().unwrap_or_default() });
+        let (id, pid) = (self.spec.id.clone(), child.id().unwrap_or_default());
+        self.tell(Change::Started { id, pid, role: self.spec.role });
         let mut said = child.stdout.take().map(listen_for_ready);
         let mut look = interval(LOG_LOOK);
         loop {
@@ -213,6 +224,12 @@ impl Keeping {
                     Some(Command::Stop) | None => return false,
                 },
             }
+        }
+    }
+
+    fn tell_death(&self, pid: Option<u32>) {
+        if let (Some(deaths), Some(pid)) = (&self.spec.deaths, pid) {
+            let _ = deaths.send(Death { id: self.spec.id.clone(), pid });
         }
     }
 
@@ -315,6 +332,7 @@ mod tests {
             args: vec!["60".into()],
             listen: None,
             log: dir.join("kitchen_1.log"),
+            deaths: None,
         }
     }
 
@@ -333,7 +351,9 @@ mod tests {
     async fn a_killed_process_is_started_again_and_a_stopped_one_is_not() {
         let dir = tempfile::tempdir().expect("a directory");
         let (sender, mut changes) = mpsc::unbounded_channel();
-        let keeper = Keeper::start(sleeper(dir.path()), sender, watch::channel(false).1);
+        let (deaths, mut told) = mpsc::unbounded_channel();
+        let spec = Spec { deaths: Some(deaths), ..sleeper(dir.path()) };
+        let keeper = Keeper::start(spec, sender, watch::channel(false).1);
         let first = started(&mut changes).await;
         let (answer, answered) = oneshot::channel();
         keeper.commands.send(Command::Kill { hold: Duration::ZERO, answer }).await.expect("it listens");
@@ -344,6 +364,8 @@ mod tests {
         let second = started(&mut changes).await;
         assert_ne!(first, second);
         keeper.stop().await;
+        assert_eq!(told.recv().await, Some(Death { id: "kitchen_1".into(), pid: first }));
+        assert_eq!(told.recv().await, None, "who is stopped on purpose has said goodbye");
         assert!(matches!(changes.recv().await, Some(Change::Stopped { .. })));
         assert!(!is_there(first) && !is_there(second));
     }

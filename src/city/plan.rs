@@ -15,15 +15,17 @@ use super::CityError;
 
 /// Between two looks at a port that is held by what is just ending.
 const PORT_LOOK: Duration = Duration::from_millis(50);
-/// The one balancer's id.
-pub const BALANCER: &str = "balancer_1";
+/// The most balancers of a local city: one leads, and the others could.
+pub const BALANCERS_MAX: u16 = 5;
 
 /// What `chef up` was asked for.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// How many kitchens.
     pub kitchens: u32,
-    /// The balancer's port on 127.0.0.1; 0 for a free one.
+    /// How many balancers, 1 to [`BALANCERS_MAX`].
+    pub balancers: u16,
+    /// The first balancer's port on 127.0.0.1, the others have the next; 0 for free ones.
     pub port: u16,
     /// Where the ledger, the logs and `city.json` are.
     pub data_dir: PathBuf,
@@ -44,8 +46,19 @@ pub struct Options {
 pub struct Plan {
     /// The city as it was read.
     pub city: City,
+    /// The one that leads first, then those that stand by.
+    pub balancers: Vec<BalancerSpec>,
     /// Exactly as many as asked for.
     pub kitchens: Vec<KitchenSpec>,
+}
+
+/// A balancer that is to be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BalancerSpec {
+    /// `balancer_1`, ...
+    pub id: String,
+    /// 0 for a free one.
+    pub port: u16,
 }
 
 impl Plan {
@@ -59,8 +72,23 @@ impl Plan {
             Some(path) => read_city(path)?,
         };
         let kitchens = lay_out(&city, options.kitchens)?;
-        Ok(Self { city, kitchens })
+        let balancers = balancers(options)?;
+        let double = kitchens.iter().find(|kitchen| balancers.iter().any(|one| one.id == kitchen.id.as_str()));
+        match double {
+            Some(kitchen) => Err(CityError::Double(kitchen.id.clone())),
+            None => Ok(Self { city, balancers, kitchens }),
+        }
     }
+}
+
+fn balancers(options: &Options) -> Result<Vec<BalancerSpec>, CityError> {
+    let spec = |number: u16| {
+        let port = if options.port == 0 { Some(0) } else { options.port.checked_add(number) };
+        let why = || format!("{} balancers need as many ports from there on", options.balancers);
+        let port = port.ok_or_else(|| CityError::Port { port: options.port, why: why() })?;
+        Ok(BalancerSpec { id: format!("balancer_{}", number + 1), port })
+    };
+    (0..options.balancers.clamp(1, BALANCERS_MAX)).map(spec).collect()
 }
 
 fn read_city(path: &Path) -> Result<City, CityError> {
@@ -116,9 +144,9 @@ pub(super) async fn check_port(port: u16, wait: Duration) -> Result<(), CityErro
     }
 }
 
-/// The arguments of the balancer, but for where it listens.
-pub(super) fn balancer_args(options: &Options) -> Vec<OsString> {
-    let mut args = words(&["balancer", "--die-with-parent", "--id", BALANCER, "--data-dir"]);
+/// The arguments of a balancer, but for where it listens.
+pub(super) fn balancer_args(id: &str, options: &Options) -> Vec<OsString> {
+    let mut args = words(&["balancer", "--die-with-parent", "--id", id, "--data-dir"]);
     args.push(options.data_dir.clone().into());
     if let Some(file) = &options.city_file {
         args.push("--city".into());
@@ -128,10 +156,10 @@ pub(super) fn balancer_args(options: &Options) -> Vec<OsString> {
 }
 
 /// The arguments of one kitchen.
-pub(super) fn kitchen_args(kitchen: &KitchenSpec, url: &str, speed: f64) -> Vec<OsString> {
+pub(super) fn kitchen_args(kitchen: &KitchenSpec, urls: &[String], speed: f64) -> Vec<OsString> {
     let stations = kitchen.stations.unwrap_or_else(|| default_stations(kitchen.capacity)).to_string();
     let (capacity, speed) = (kitchen.capacity.to_string(), speed.to_string());
-    let specialties = kitchen.specialties.join(",");
+    let (specialties, urls) = (kitchen.specialties.join(","), urls.join(","));
     let flags = [
         ("--id", kitchen.id.as_str()),
         ("--name", kitchen.name.as_deref().unwrap_or(kitchen.id.as_str())),
@@ -139,7 +167,7 @@ pub(super) fn kitchen_args(kitchen: &KitchenSpec, url: &str, speed: f64) -> Vec<
         ("--capacity", &capacity),
         ("--stations", &stations),
         ("--specialties", &specialties),
-        ("--load-balancer-url", url),
+        ("--load-balancer-url", &urls),
         ("--speed", &speed),
     ];
     let mut args = words(&["kitchen", "--die-with-parent"]);
@@ -174,6 +202,23 @@ mod tests {
         let kitchens = lay_out(&city, 8).expect("four models");
         let ids: std::collections::BTreeSet<_> = kitchens.iter().map(|kitchen| &kitchen.id).collect();
         assert_eq!(ids.len(), 8);
+    }
+
+    fn options(balancers: u16, port: u16) -> Options {
+        let data_dir = PathBuf::from("/nowhere");
+        let (kitchens, speed, rate, city_file, seed) = (4, 1.0, 0.0, None, 1);
+        Options { kitchens, balancers, port, data_dir, speed, rate, city_file, seed, talkative: false }
+    }
+
+    #[test]
+    fn balancers_have_ports_side_by_side_or_free_ones() {
+        let ports = |balancers, port| -> Result<Vec<u16>, CityError> {
+            Ok(Plan::new(&options(balancers, port))?.balancers.iter().map(|one| one.port).collect())
+        };
+        assert_eq!(ports(3, 8080).expect("a plan"), [8080, 8081, 8082]);
+        assert_eq!(ports(2, 0).expect("a plan"), [0, 0]);
+        assert!(matches!(ports(2, u16::MAX), Err(CityError::Port { .. })));
+        assert_eq!(Plan::new(&options(2, 0)).expect("a plan").balancers[1].id, "balancer_2");
     }
 
     #[test]

@@ -69,6 +69,16 @@ impl Record {
     }
 }
 
+/// The id of the balancer that leads, as it wrote itself into the data directory; it may have died since.
+pub(super) fn leader(dir: &Path) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Leader {
+        id: String,
+    }
+    let leader: Leader = serde_json::from_slice(&std::fs::read(dir.join("LEADER")).ok()?).ok()?;
+    Some(leader.id)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

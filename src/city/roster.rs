@@ -11,12 +11,13 @@ use tokio::sync::{mpsc, watch};
 
 use super::journal::Journal;
 use super::keeper::{Change, Role};
-use super::plan::BALANCER;
 use super::record::{BalancerEntry, KitchenEntry, Record};
 
 /// One process.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Member {
+    /// Known from its first start on.
+    role: Option<Role>,
     pub(super) pid: Option<u32>,
     pub(super) url: Option<String>,
     /// How often it ended by itself.
@@ -40,7 +41,10 @@ impl Picture {
         let id = change.id();
         let member = self.members.entry((id.len(), id.clone())).or_default();
         match change {
-            Change::Started { pid, .. } => member.pid = Some(*pid),
+            Change::Started { pid, role, .. } => {
+                member.pid = Some(*pid);
+                member.role = Some(*role);
+            }
             Change::Ready { url, .. } => member.url = Some(url.clone()),
             Change::Ended { how, .. } => {
                 member.pid = None;
@@ -54,18 +58,14 @@ impl Picture {
     fn record(&self, supervisor: Option<PathBuf>) -> Record {
         let mut record = Record { supervisor, ..Record::default() };
         for ((_, id), member) in &self.members {
-            let (id, Some(pid)) = (id.clone(), member.pid) else { continue };
-            match role(&id) {
+            let (id, Some(pid), Some(role)) = (id.clone(), member.pid, member.role) else { continue };
+            match role {
                 Role::Balancer => record.balancers.push(BalancerEntry { id, pid, url: member.url.clone() }),
                 Role::Kitchen => record.kitchens.push(KitchenEntry { id, pid }),
             }
         }
         record
     }
-}
-
-fn role(id: &str) -> Role {
-    if id == BALANCER { Role::Balancer } else { Role::Kitchen }
 }
 
 /// Follows the keepers until all are gone; each change is on disk before a watcher sees it.
@@ -94,7 +94,7 @@ pub(super) async fn keep(
 
 fn say(journal: &Journal, change: &Change) {
     match change {
-        Change::Started { id, pid } => journal.note(&format!("{id} started, pid {pid}")),
+        Change::Started { id, pid, .. } => journal.note(&format!("{id} started, pid {pid}")),
         Change::Ready { id, url } => journal.note(&format!("{id} takes orders at {url}")),
         Change::Ended { id, how, restart_in } => {
             journal.say(&format!("{id} {how}; starts again in {:.1} s", restart_in.as_secs_f64()));
@@ -110,9 +110,9 @@ mod tests {
     #[test]
     fn the_record_names_only_what_runs() {
         let mut picture = Picture::default();
-        let started = |id: &str, pid| Change::Started { id: id.into(), pid };
-        picture.apply(&started(BALANCER, 1));
-        picture.apply(&Change::Ready { id: BALANCER.into(), url: "http://127.0.0.1:9".into() });
+        let started = |id: &str, pid| Change::Started { id: id.into(), pid, role: Role::Kitchen };
+        picture.apply(&Change::Started { id: "balancer_2".into(), pid: 1, role: Role::Balancer });
+        picture.apply(&Change::Ready { id: "balancer_2".into(), url: "http://127.0.0.1:9".into() });
         picture.apply(&started("kitchen_10", 3));
         picture.apply(&started("kitchen_2", 2));
         let ids = |picture: &Picture| -> Vec<String> {

@@ -13,9 +13,12 @@ use tokio::time::{Duration, timeout};
 use super::args::{DataDir, Print, Reach, duration, not_negative, positive};
 use super::failure::Failure;
 use crate::city::control::Supervisor;
+use crate::city::plan::BALANCERS_MAX;
 use crate::city::{City, CityError, Options};
 use crate::client::{Client, desk, feed};
-use crate::console::{self, ColorChoice};
+use crate::console::color::{ColorChoice, Depth};
+use crate::console::symbols::Symbols;
+use crate::console::{self, Keymap};
 use crate::output;
 
 /// Signals and requests that may wait between the console and the network.
@@ -37,42 +40,66 @@ pub struct Look {
     /// Lines instead of a screen: for pipes, scripts and screen readers
     #[arg(long)]
     pub plain: bool,
-    /// No character beyond ASCII
+    /// Lines, each an object of JSON
+    #[arg(long)]
+    pub json: bool,
+    /// No character beyond ASCII; the same as --symbols ascii
     #[arg(long)]
     pub ascii: bool,
-    /// auto, always or never
-    #[arg(long, value_name = "WHEN")]
-    pub color: Option<Color>,
+    /// Glyphs: unicode, cjk-safe (where ambiguous ones are two columns wide) or ascii
+    #[arg(long, value_name = "SET", value_parser = symbols, conflicts_with = "ascii")]
+    pub symbols: Option<Symbols>,
+    /// auto, always, never, or how many: none, 8, 16, 256, rgb
+    #[arg(long, value_name = "WHEN", value_parser = color)]
+    pub color: Option<ColorChoice>,
+    /// Figures move once a second at most
+    #[arg(long)]
+    pub reduced_motion: bool,
+    /// Record everything here, with your keys, for `chef replay`
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
     /// At most so many frames a second [default: 10]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60))]
     pub fps: Option<u32>,
+    /// Other keys, from this file [default: ~/.config/chef/keys.toml if it is there]
+    #[arg(long, value_name = "FILE", value_parser = key_file)]
+    pub keys: Option<Keymap>,
 }
 
-/// When to use colour.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Color {
-    /// On a terminal, unless NO_COLOR is set.
-    Auto,
-    /// Also into a pipe.
-    Always,
-    /// Never.
-    Never,
+pub(super) fn key_file(path: &str) -> Result<Keymap, console::BadKeys> {
+    Keymap::read(std::path::Path::new(path))
+}
+
+fn symbols(word: &str) -> Result<Symbols, &'static str> {
+    Symbols::named(word).ok_or("it is unicode, cjk-safe or ascii")
+}
+
+fn color(word: &str) -> Result<ColorChoice, &'static str> {
+    match word {
+        "auto" => Ok(ColorChoice::Auto),
+        "always" => Ok(ColorChoice::Always),
+        "never" | "none" => Ok(ColorChoice::Never),
+        "8" => Ok(ColorChoice::Fixed(Depth::Ansi8)),
+        "16" => Ok(ColorChoice::Fixed(Depth::Ansi16)),
+        "256" => Ok(ColorChoice::Fixed(Depth::Indexed)),
+        "rgb" => Ok(ColorChoice::Fixed(Depth::Rgb)),
+        _ => Err("it is auto, always, never, none, 8, 16, 256 or rgb"),
+    }
 }
 
 impl Look {
-    fn options(&self, banner: Option<String>) -> console::Options {
-        let color = match self.color {
-            None | Some(Color::Auto) => ColorChoice::Auto,
-            Some(Color::Always) => ColorChoice::Always,
-            Some(Color::Never) => ColorChoice::Never,
-        };
+    pub(super) fn options(&self, banner: Option<String>) -> console::Options {
         console::Options {
             theme: self.theme.clone(),
             read_only: self.read_only,
-            ascii: self.ascii,
+            symbols: self.symbols.unwrap_or(self.ascii.into()),
             plain: self.plain,
-            color,
+            json: self.json,
+            reduced_motion: self.reduced_motion,
+            record: self.record.clone(),
+            color: self.color.unwrap_or_default(),
             fps: self.fps.unwrap_or(10),
+            keys: self.keys.clone(),
             banner,
         }
     }
@@ -93,6 +120,10 @@ impl Console {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let client = self.reach.client()?;
         let mut stop = Stop::new()?;
+        if console::is_plain(&self.look.options(None)) {
+            // A script wants to know at once that nobody is there; a person in front of a screen sees it try.
+            client.status().await?;
+        }
         open(&self.look, client, Supervisor::At(self.data.data_dir), None, &mut stop).await
     }
 }
@@ -126,6 +157,9 @@ pub struct CityArgs {
     /// How many kitchens; beyond those of the city file they come again under new ids
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=KITCHENS_MAX))]
     pub kitchens: u32,
+    /// How many balancers: one leads, and the others take over when it dies
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=i64::from(BALANCERS_MAX)))]
+    pub balancers: u16,
     /// Kitchens cook so many times faster
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = positive)]
     pub speed: f64,
@@ -142,10 +176,7 @@ pub struct CityArgs {
 pub struct Up {
     #[command(flatten)]
     pub(super) city: CityArgs,
-    /// How many balancers: one
-    #[arg(long, default_value_t = 1)]
-    pub balancers: u32,
-    /// The balancer's port on 127.0.0.1; 0 picks a free one
+    /// The first balancer's port on 127.0.0.1, the others have the next; 0 picks free ones
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
     /// Orders a second that the city makes by itself
@@ -157,10 +188,6 @@ pub struct Up {
 
 impl Up {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        if self.balancers != 1 {
-            let message = format!("--balancers {}: one balancer is supported", self.balancers);
-            return Err(Failure::usage(message).help("leave it out, or give --balancers 1"));
-        }
         let mut stop = Stop::new()?;
         let mut city = City::new(options(&self.city, self.port, self.data.data_dir, self.rate, true)).await?;
         let ready =
@@ -191,6 +218,7 @@ async fn start(city: &mut City, stop: &mut Stop) -> Result<(), Failure> {
 fn options(city: &CityArgs, port: u16, data_dir: PathBuf, rate: f64, talkative: bool) -> Options {
     Options {
         kitchens: city.kitchens,
+        balancers: city.balancers,
         port,
         data_dir,
         speed: city.speed,
@@ -206,7 +234,7 @@ fn options(city: &CityArgs, port: u16, data_dir: PathBuf, rate: f64, talkative: 
 pub struct Demo {
     #[command(flatten)]
     pub(super) city: CityArgs,
-    /// The balancer's port on 127.0.0.1; 0 picks a free one
+    /// The first balancer's port on 127.0.0.1, the others have the next; 0 picks free ones
     #[arg(long, default_value_t = 0)]
     pub port: u16,
     /// Orders a second that the city makes by itself
@@ -236,7 +264,7 @@ impl Demo {
             Ok(()) => {
                 let _ = writeln!(std::io::stderr(), "demo city at {}, data in {}", city.url(), data_dir.display());
                 let banner = Some("demo".to_owned());
-                match Client::new(vec![city.url().to_owned()], Some("demo".into())) {
+                match Client::new(city.urls().to_vec(), Some("demo".into())) {
                     Ok(client) => open(&self.look, client, city.supervisor(), banner, &mut stop).await,
                     Err(error) => Err(error.into()),
                 }
@@ -253,7 +281,7 @@ impl Demo {
 /// `chef kill`.
 #[derive(Debug, Clone, Args)]
 pub struct Kill {
-    /// A kitchen, the balancer, or `leader`
+    /// A kitchen, a balancer, `leader` or `standby`
     #[arg(value_name = "TARGET")]
     pub target: String,
     /// Keep it down so long; by itself it is started again after 0.5 s

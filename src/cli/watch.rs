@@ -52,6 +52,8 @@ async fn follow(client: &Client, json: bool) -> Result<(), Failure> {
             match feed::Feed::connect(&url).await {
                 Ok(mut feed) => {
                     connected_once = true;
+                    // Names the other balancers, for when this one dies; the feed itself is more important than them.
+                    let _ = client.status().await;
                     let why = copy(&mut feed, json).await?;
                     let _ = writeln!(std::io::stderr(), "lost {url}: {why}");
                 }

@@ -29,9 +29,10 @@ pub async fn serve(
     signals: mpsc::Sender<Signal>,
 ) {
     let places = Arc::new(Semaphore::new(AT_ONCE));
-    while let Some(Sent { id, request }) = requests.recv().await {
+    while let Some(Sent { id, request, reason }) = requests.recv().await {
         let Ok(place) = places.clone().acquire_owned().await else { return };
-        let (client, supervisor, signals) = (client.clone(), supervisor.clone(), signals.clone());
+        let client = client.clone().with_reason(reason.as_deref());
+        let (supervisor, signals) = (supervisor.clone(), signals.clone());
         tokio::spawn(async move {
             let outcome = carry_out(&client, &supervisor, request).await;
             let _ = signals.send(Signal::Answer { request: id, outcome }).await;
@@ -60,9 +61,19 @@ async fn carry_out(client: &Client, supervisor: &Supervisor, request: Request) -
             client.uncordon(&id).await?;
             done(format!("{id} takes orders again"))
         }
-        Request::Drain(id) => {
-            client.drain(&id, &api::Drain::default()).await?;
-            done(format!("{id} is being drained"))
+        Request::Kitchens => Ok(Answer::Kitchens(Box::new(client.kitchens().await?))),
+        Request::Policy => Ok(Answer::Policy(Box::new(client.policy().await?))),
+        Request::Drain { kitchen, deadline_ms, force } => {
+            client.drain(&kitchen, &api::Drain { deadline_ms, force }).await?;
+            done(format!("{kitchen} is being drained"))
+        }
+        Request::Release(id) => {
+            client.release(id).await?;
+            done(format!("{id} is tried again"))
+        }
+        Request::SetPolicy(change) => {
+            client.set_policy(&change).await?;
+            done("the policy is changed".into())
         }
         Request::Migrate { order, to } => {
             client.migrate(order, to.clone()).await?;

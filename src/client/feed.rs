@@ -109,7 +109,7 @@ fn words(error: &Error) -> String {
 pub async fn snapshot(client: &Client) -> Result<Snapshot, ClientError> {
     let mut why = String::new();
     for url in client.urls() {
-        match first_frame(&url).await {
+        match first_frame(client, &url).await {
             Ok(snapshot) => return Ok(snapshot),
             Err(reason) => why = reason,
         }
@@ -117,11 +117,13 @@ pub async fn snapshot(client: &Client) -> Result<Snapshot, ClientError> {
     Err(ClientError::Unreachable { urls: client.urls(), why })
 }
 
-async fn first_frame(url: &str) -> Result<Snapshot, String> {
+async fn first_frame(client: &Client, url: &str) -> Result<Snapshot, String> {
     let mut feed = Feed::connect(url).await?;
     let frame = feed.next().await;
     feed.close().await;
-    frame?.snapshot.map(|snapshot| *snapshot).ok_or_else(|| "the first frame has no snapshot".into())
+    let frame = frame?;
+    client.learn(frame.balancers.iter().flatten());
+    frame.snapshot.map(|snapshot| *snapshot).ok_or_else(|| "the first frame has no snapshot".into())
 }
 
 /// Follows the feed until the receiver is gone: frames, losses and new tries become signals.
@@ -134,7 +136,7 @@ pub async fn follow(client: Client, signals: mpsc::Sender<Signal>) {
             return;
         }
         let mut got_one = false;
-        let Some(why) = follow_one(url, &signals, &mut got_one).await else { return };
+        let Some(why) = follow_one(&client, url, &signals, &mut got_one).await else { return };
         tries = if got_one { 0 } else { tries + 1 };
         let retry_in = retry_pause(tries, urls.len(), fastrand::f64());
         if signals.send(Signal::Lost { why, retry_in }).await.is_err() {
@@ -148,7 +150,7 @@ pub async fn follow(client: Client, signals: mpsc::Sender<Signal>) {
 }
 
 /// Why the connection ended; none if nobody listens any more.
-async fn follow_one(url: &str, signals: &mpsc::Sender<Signal>, got_one: &mut bool) -> Option<String> {
+async fn follow_one(client: &Client, url: &str, signals: &mpsc::Sender<Signal>, got_one: &mut bool) -> Option<String> {
     let mut feed = match Feed::connect(url).await {
         Ok(feed) => feed,
         Err(why) => return Some(why),
@@ -164,6 +166,7 @@ async fn follow_one(url: &str, signals: &mpsc::Sender<Signal>, got_one: &mut boo
         match next {
             Ok(frame) => {
                 *got_one = true;
+                client.learn(frame.balancers.iter().flatten());
                 signals.send(Signal::Frame(frame)).await.ok()?;
             }
             Err(why) => return Some(why),

@@ -87,7 +87,11 @@ impl Client {
         let drawn = full.mul_f64(0.5 + fastrand::f64() / 2.0);
         let (pause, limit, free) = match trouble {
             Trouble::Told(_) => return None,
-            Trouble::Nobody(_) => (drawn, self.patience.unreachable, true),
+            Trouble::Nobody(_) => {
+                let known = self.known.load(Ordering::Relaxed);
+                let limit = if known { self.patience.restarting } else { self.patience.unreachable };
+                (drawn, limit, true)
+            }
             Trouble::Silence(_) => (drawn, self.patience.busy, false),
             Trouble::Busy(problem) => {
                 let asked = Duration::from_millis(problem.retry_after_ms.unwrap_or(0));
@@ -103,7 +107,7 @@ impl Client {
     }
 
     fn told(&self, trouble: Trouble, call: &Call) -> ClientError {
-        let unreachable = |why| ClientError::Unreachable { urls: self.urls.to_vec(), why };
+        let unreachable = |why| ClientError::Unreachable { urls: self.urls(), why };
         match trouble {
             Trouble::Told(error) => error,
             Trouble::Busy(problem) => ClientError::Refused(problem),
@@ -115,18 +119,20 @@ impl Client {
 
     /// Asks the balancer that answered last, then the others until one takes the request.
     async fn ask_each(&self, call: &Call<'_>) -> Result<Reply, Trouble> {
+        let urls = self.all_urls();
         let first = self.preferred.load(Ordering::Relaxed);
         let mut last = Trouble::Nobody("no URL given".into());
-        for step in 0..self.urls.len() {
-            let index = (first + step) % self.urls.len();
-            match self.ask(&self.urls[index], call).await {
+        for step in 0..urls.len() {
+            let index = (first + step) % urls.len();
+            match self.ask(&urls[index], call).await {
                 Err(trouble) if passes_on(&trouble) => last = trouble,
                 Err(trouble @ Trouble::Silence(_)) => {
-                    self.preferred.store((index + 1) % self.urls.len(), Ordering::Relaxed);
+                    self.preferred.store((index + 1) % urls.len(), Ordering::Relaxed);
                     return Err(trouble);
                 }
                 answer => {
                     self.preferred.store(index, Ordering::Relaxed);
+                    self.known.store(true, Ordering::Relaxed);
                     return answer;
                 }
             }
@@ -278,6 +284,22 @@ mod tests {
         assert_eq!((standby.asked().len(), leader.asked().len()), (1, 2));
         assert_eq!(client.retries(), 0);
         assert_eq!(client.urls()[0], leader.url);
+    }
+
+    #[tokio::test]
+    async fn what_one_balancer_says_of_another_is_remembered_for_its_death() {
+        let other = Scripted::new(vec![receipt()]).await;
+        let client = Client::new(vec!["http://127.0.0.1:1".into()], None).expect("a URL");
+        let view = |url: &str| {
+            let (id, role, url) = ("b".into(), "standby".into(), Some(url.into()));
+            api::BalancerView { id, role, pid: 1, url, position: None }
+        };
+        client.learn(&[view(&other.url), view("https://elsewhere"), view(&other.url)]);
+        assert_eq!(client.urls().len(), 2, "only what can be used, and once");
+        client.place(&pizza(), None).await.expect("the other takes it");
+        assert_eq!(client.urls()[0], other.url);
+        (0..100).for_each(|port| client.learn(&[view(&format!("http://127.0.0.1:{}", 2_000 + port))]));
+        assert_eq!(client.urls().len(), super::super::URLS_MAX);
     }
 
     #[tokio::test]

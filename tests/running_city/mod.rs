@@ -66,6 +66,17 @@ impl RunningCity {
         Ok((response.status().as_u16(), response.json().await?))
     }
 
+    pub async fn delete(&self, path: &str) -> reqwest::Result<(u16, Value)> {
+        let response = self.http.delete(format!("{}/api/v1{path}", self.url)).send().await?;
+        Ok((response.status().as_u16(), response.json().await?))
+    }
+
+    /// Status and text of a path from the root.
+    pub async fn text(&self, path: &str) -> reqwest::Result<(u16, String)> {
+        let response = self.http.get(format!("{}{path}", self.url)).send().await?;
+        Ok((response.status().as_u16(), response.text().await?))
+    }
+
     pub async fn place(&self, dish: &str, key: Option<&str>) -> Value {
         let body = json!({"items": [{"dish": dish, "quantity": 1}], "zone": "Downtown"});
         let (status, body) = self.post("/orders", body, key).await.expect("an answer");
@@ -118,6 +129,21 @@ impl RunningCity {
         let found =
             all.iter().flat_map(|list| list.as_array().into_iter().flatten()).find(|entry| entry["id"] == id)?;
         Pid::from_raw(i32::try_from(found["pid"].as_i64()?).ok()?)
+    }
+
+    /// Who leads, as the balancers say: id, process, reign.
+    pub fn leader(&self) -> Option<(String, u64, u64)> {
+        let leader: Value = serde_json::from_slice(&std::fs::read(self.dir.join("LEADER")).ok()?).ok()?;
+        Some((leader["id"].as_str()?.to_owned(), leader["pid"].as_u64()?, leader["epoch"].as_u64()?))
+    }
+
+    /// Where a balancer answers.
+    pub fn url_of(&self, id: &str) -> String {
+        let text = std::fs::read(self.dir.join("city.json")).expect("a running city");
+        let city: Value = serde_json::from_slice(&text).expect("JSON");
+        let balancers = city["balancers"].as_array().expect("a list");
+        let found = balancers.iter().find(|entry| entry["id"] == id).expect("it runs");
+        found["url"].as_str().expect("it was ready").to_owned()
     }
 
     pub fn pids(&self) -> Vec<u32> {

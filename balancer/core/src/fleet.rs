@@ -154,7 +154,8 @@ impl Core {
             return self.refuse(request, Refused::NoSuchKitchen(id.clone()));
         };
         let link = self.soft.link(number);
-        if link.pid != pid || !self.state.kitchen(number).alive {
+        // 0 is no process: a new leader knows of none until it is told.
+        if pid == 0 || link.pid != pid || !self.state.kitchen(number).alive {
             return self.refuse(request, Refused::NotThatProcess { kitchen: id.clone(), pid });
         }
         let silent = link.heard.map_or(Duration::ZERO, |heard| now.mono.saturating_sub(heard));

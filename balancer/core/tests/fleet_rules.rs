@@ -226,6 +226,16 @@ fn a_certain_death_waits_for_nothing() {
 }
 
 #[test]
+fn a_new_leader_believes_no_death_of_a_process_that_it_has_not_met() {
+    let mut town = town_of(2, quiet());
+    town.restart();
+    for pid in [0, 1] {
+        gone(&mut town, "k1", pid);
+        assert_eq!(town.refusal(), &Refused::NotThatProcess { kitchen: town.kitchen("k1"), pid });
+    }
+}
+
+#[test]
 fn half_of_the_kitchens_falling_silent_are_given_up_at_once() {
     let mut town = town_of(4, quiet());
     ["k1", "k2"].into_iter().for_each(|kitchen| town.freeze(kitchen));

@@ -7,10 +7,10 @@ use balancer_core::{Input, Refused};
 use hyper::Request;
 use hyper::body::Incoming;
 use protocol::KitchenId;
-use protocol::api::{Drain, Kitchens};
+use protocol::api::{Drain, Gone, Kitchens};
 
 use super::answer::Answer;
-use super::orders::{answer, json_or_default, operator};
+use super::orders::{answer, json, json_or_default, operator};
 use super::problem;
 use crate::hub::Hub;
 use crate::views;
@@ -78,4 +78,17 @@ pub(super) async fn drain(hub: &Arc<Hub>, request: Request<Incoming>, id: &str) 
     }
     let deadline = deadline_ms.map(Duration::from_millis);
     answer(hub.ask(|request| Input::Drain { request, kitchen, deadline, force, by }).await)
+}
+
+/// A certain death, from whoever owned the process.
+pub(super) async fn gone(hub: &Arc<Hub>, request: Request<Incoming>, id: &str) -> Answer {
+    let kitchen = match id.parse() {
+        Ok(kitchen) => kitchen,
+        Err(error) => return problem::bad_id(&error).into(),
+    };
+    let Gone { pid } = match json(request).await {
+        Ok(gone) => gone,
+        Err(problem) => return problem.into(),
+    };
+    answer(hub.ask(|request| Input::Gone { request, kitchen, pid }).await)
 }

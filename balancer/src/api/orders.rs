@@ -1,5 +1,7 @@
 //! Requests about orders: bytes to inputs, replies to bytes. What cannot be parsed or named is refused here, before the core.
 
+mod past;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::task::Poll;
@@ -15,7 +17,7 @@ use protocol::api::{
     BatchResult, BatchResults, History, IDEMPOTENCY_KEY, MigrateTo, OPERATOR, OrderPage, Problem, REASON,
 };
 use protocol::order::{BATCH_MAX, CUSTOMER_MAX, ITEMS_MAX, KEY_MAX, QUANTITY_MAX};
-use protocol::{Item, KitchenId, OrderId, OrderState, Priority, text};
+use protocol::{Item, KitchenId, OrderId, OrderState, Position, Priority, text};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -185,13 +187,23 @@ pub(super) async fn show(hub: &Arc<Hub>, id: &str) -> Answer {
     };
     let found = hub.read(|inner, _| {
         let state = inner.core.state();
-        state.order(id).map(|order| views::order(state, order))
+        let order = state.order(id).map(|order| views::order(state, order));
+        (order, was_accepted(state, id), state.position())
     });
     match found.await {
-        Ok(Some(order)) => Answer::json(&order),
-        Ok(None) => problem::refused(&balancer_core::Refused::NoSuchOrder(id)).into(),
+        Ok((Some(order), _, _)) => Answer::json(&order),
+        Ok((None, true, position)) => match past::find(hub, id, position).await.and_then(|found| found.order) {
+            Some(order) => Answer::json(&order),
+            None => problem::refused(&balancer_core::Refused::NoSuchOrder(id)).into(),
+        },
+        Ok((None, false, _)) => problem::refused(&balancer_core::Refused::NoSuchOrder(id)).into(),
         Err(stopping) => stopping.into(),
     }
+}
+
+/// Whether there ever was such an order; memory may have forgotten it.
+fn was_accepted(state: &balancer_core::State, id: OrderId) -> bool {
+    id > OrderId(0) && id <= state.last_order()
 }
 
 pub(super) async fn list(hub: &Arc<Hub>, request: &Request<Incoming>) -> Answer {
@@ -199,29 +211,46 @@ pub(super) async fn list(hub: &Arc<Hub>, request: &Request<Incoming>) -> Answer 
         Ok(filter) => filter,
         Err(problem) => return problem.into(),
     };
-    let page = hub.read(|inner, _| {
-        let state = inner.core.state();
-        let kitchen = filter.kitchen.as_ref().map(|id| state.find_kitchen(id));
-        let fits = |order: &&balancer_core::state::Order| {
-            filter.state.is_none_or(|wanted| order.state == wanted)
-                && kitchen.is_none_or(|number| number.is_some() && order.kitchen == number)
-        };
-        let (mut orders, mut looked, mut last) = (Vec::new(), 0, None);
-        let mut below = state.orders().below(filter.below).peekable();
-        while let Some(order) = below.next_if(|_| orders.len() < filter.limit && looked < LOOKS_MAX) {
-            looked += 1;
-            last = Some(order.id);
-            if fits(&order) {
-                orders.push(views::order(state, order));
-            }
-        }
-        let next = last.filter(|_| below.peek().is_some()).map(|id| id.to_string());
-        OrderPage { orders, next, position: state.position() }
-    });
-    match page.await {
-        Ok(page) => Answer::json(&page),
+    match hub.read(|inner, _| remembered(inner.core.state(), &filter)).await {
+        Ok(seen) if seen.gaps => Answer::json(&past::fill(hub, seen, filter).await),
+        Ok(seen) => Answer::json(&seen.page),
         Err(stopping) => stopping.into(),
     }
+}
+
+/// What memory says of one page.
+struct Remembered {
+    page: OrderPage,
+    /// Ids that were looked at: what is forgotten lies between and below them.
+    looked: Vec<OrderId>,
+    /// The page covers ids from here on.
+    floor: OrderId,
+    /// Some of the ids that it covers are not in memory.
+    gaps: bool,
+}
+
+fn remembered(state: &balancer_core::State, filter: &Filter) -> Remembered {
+    let kitchen = filter.kitchen.as_ref().map(|id| state.find_kitchen(id));
+    let fits = |order: &&balancer_core::state::Order| {
+        filter.state.is_none_or(|wanted| order.state == wanted)
+            && kitchen.is_none_or(|number| number.is_some() && order.kitchen == number)
+    };
+    let (mut orders, mut looked) = (Vec::new(), Vec::new());
+    let mut below = state.orders().below(filter.below).peekable();
+    while let Some(order) = below.next_if(|_| orders.len() < filter.limit && looked.len() < LOOKS_MAX) {
+        looked.push(order.id);
+        if fits(&order) {
+            orders.push(views::order(state, order));
+        }
+    }
+    let next = looked.last().filter(|_| below.peek().is_some()).map(ToString::to_string);
+    let top = state.last_order().0.min(filter.below.0.saturating_sub(1));
+    let floor = match (&next, looked.last()) {
+        (Some(_), Some(last)) => *last,
+        _ => OrderId(1),
+    };
+    let gaps = (top + 1).saturating_sub(floor.0) > looked.len() as u64;
+    Remembered { page: OrderPage { orders, next, position: state.position() }, looked, floor, gaps }
 }
 
 struct Filter {
@@ -260,6 +289,14 @@ pub(super) fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
+/// [`History`] with the position up to which it was looked for.
+#[derive(serde::Serialize)]
+struct HistoryAt {
+    #[serde(flatten)]
+    history: History,
+    position: Position,
+}
+
 pub(super) async fn history(hub: &Arc<Hub>, id: &str) -> Answer {
     let id: OrderId = match id.parse() {
         Ok(id) => id,
@@ -268,18 +305,31 @@ pub(super) async fn history(hub: &Arc<Hub>, id: &str) -> Answer {
     let found = hub.read(|inner, _| {
         let state = inner.core.state();
         let names: Vec<String> = state.kitchens().iter().map(|kitchen| kitchen.id.to_string()).collect();
-        state.order(id).map(|order| (names, order.position, order.last))
+        let known = state.order(id).map(|order| (names, order.position, order.last));
+        (known, was_accepted(state, id), state.position())
     });
     let (names, first, last) = match found.await {
-        Ok(Some(found)) => found,
-        Ok(None) => return problem::refused(&balancer_core::Refused::NoSuchOrder(id)).into(),
+        Ok((Some(known), _, _)) => known,
+        Ok((None, true, position)) => return past_history(hub, id, position).await,
+        Ok((None, false, _)) => return problem::refused(&balancer_core::Refused::NoSuchOrder(id)).into(),
         Err(stopping) => return stopping.into(),
     };
     let dir = hub.data_dir.clone();
     match tokio::task::spawn_blocking(move || ledger_history::read(&dir, &names, id, (first, last))).await {
-        Ok(Ok(events)) => Answer::json(&History { id, events }),
+        Ok(Ok(events)) => Answer::json(&HistoryAt { history: History { id, events }, position: last }),
         Ok(Err(error)) => problem::unreadable(&error).into(),
         Err(panic) => problem::unreadable(&panic).into(),
+    }
+}
+
+/// Of an order that memory has forgotten.
+async fn past_history(hub: &Arc<Hub>, id: OrderId, wanted: Position) -> Answer {
+    match past::find(hub, id, wanted).await {
+        Some(found) if found.order.is_some() => {
+            let (history, position) = (History { id, events: found.events }, found.position);
+            Answer::json(&HistoryAt { history, position })
+        }
+        Some(_) | None => problem::refused(&balancer_core::Refused::NoSuchOrder(id)).into(),
     }
 }
 
@@ -380,7 +430,7 @@ pub(super) async fn json_or_default<T: DeserializeOwned + Default>(request: Requ
     serde_json::from_slice(&body).map_err(|error| problem::malformed(&error))
 }
 
-async fn body(request: Request<Incoming>, limit: usize) -> Result<Bytes, Problem> {
+pub(super) async fn body(request: Request<Incoming>, limit: usize) -> Result<Bytes, Problem> {
     let incoming = request.into_body();
     if incoming.size_hint().lower() > limit as u64 {
         return Err(problem::too_large(limit));

@@ -44,6 +44,8 @@ pub(super) fn refused(why: &Refused) -> Problem {
         Refused::TooManyMoves { .. } => later(is(429, "too_many_moves", "Too many moves"), limits::RELEASE_TIMEOUT),
         Refused::TargetUnfit { .. } => is(409, "target_unfit", "The target cannot take it"),
         Refused::SourceSilent { .. } => is(409, "source_silent", "The source does not answer"),
+        Refused::TargetSilent { .. } => is(409, "target_silent", "The target does not answer"),
+        Refused::Overtaken { .. } => is(409, "overtaken", "Something else came first"),
         Refused::NoRoomToDrain { .. } => is(409, "no_room_to_drain", "No room elsewhere"),
         Refused::NothingToChange { .. } => is(409, "nothing_to_change", "Nothing to change"),
         Refused::NoRush => is(404, "no_rush", "No rush is running"),
@@ -136,6 +138,24 @@ pub(super) fn upgrade_required() -> Problem {
 pub(super) fn stopping() -> Problem {
     let detail = "the balancer is shutting down; ask again with the same idempotency key";
     later(problem(503, "stopping", "Shutting down", detail), limits::RETRY_AFTER)
+}
+
+/// Nobody leads, and nobody came to lead while the request was parked; nothing was done.
+pub(super) fn no_leader() -> Problem {
+    let detail = "no balancer leads at the moment: nothing was done, ask again";
+    later(problem(503, "no_leader", "Nobody leads", detail), limits::RETRY_AFTER)
+}
+
+/// The leader ended with a request under way that may not be done twice.
+pub(super) fn unknown_outcome() -> Problem {
+    let detail = "the leader ended before it answered; look whether it was done before you ask again";
+    later(problem(503, "unknown_outcome", "The outcome is not known", detail), limits::RETRY_AFTER)
+}
+
+/// A standby holds as many requests as it may.
+pub(super) fn too_many_parked() -> Problem {
+    let detail = "this standby holds as many requests for the leader as it may";
+    later(problem(503, "too_many_parked", "Too many requests wait", detail), limits::RETRY_AFTER)
 }
 
 /// The ledger could not be read back for a page.

@@ -151,12 +151,20 @@ pub enum OpenError {
     },
 }
 
-/// Why an append failed. The caller must stop: whether the row is durable is unknown.
+/// Why an append failed. But for [`AppendError::Full`] the caller must stop: whether the row is durable is unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum AppendError {
     /// The row does not follow the last one: a bug of the caller; nothing was written.
     #[error("the row does not follow the ledger: {0}; this is a defect of the program, please report it")]
     DoesNotFollow(#[source] Fault),
+    /// There is no space, and the row is certainly not there: it may be appended again.
+    #[error("no space for position {position} of {}; free some on its disk: it goes on by itself", path.display())]
+    Full {
+        /// First position of the row.
+        position: Position,
+        /// The database.
+        path: PathBuf,
+    },
     /// The commit failed, and may yet be found after a restart.
     #[error(
         "cannot append at position {position} of {}: {source}; check the disk and its space, then start again",

@@ -106,10 +106,12 @@ impl Head {
         Ok(head)
     }
 
-    /// Records `tip` in the older slot; not synced.
+    /// Records `tip` in the older slot; not synced. After a failure the same slot is tried again: the other is whole.
     pub(super) fn record(&mut self, tip: &Tip) -> io::Result<()> {
-        self.number += 1;
-        self.file.write_all_at(&encode(tip, self.number), STRIDE * (self.number % 2))
+        let number = self.number + 1;
+        self.file.write_all_at(&encode(tip, number), STRIDE * (number % 2))?;
+        self.number = number;
+        Ok(())
     }
 
     /// Makes the last record survive a power loss.
@@ -130,6 +132,14 @@ impl Head {
         }
         Ok(())
     }
+}
+
+/// Makes what HEAD last said survive a power loss, through a handle of its own: for a thread beside the writer.
+///
+/// # Errors
+/// What the system said.
+pub fn sync_head(dir: &Path) -> io::Result<()> {
+    File::open(dir.join(HEAD))?.sync_data()
 }
 
 /// Makes the file with both slots under another name first, so that it is never seen half written.

@@ -1,7 +1,7 @@
 //! The journal: the one writer of a data directory.
 //!
-//! Owns the order of things: lock, check, append, HEAD. Never batches (writer.rs) and never retries: an append that
-//! failed may or may not be durable, and only a restart can tell.
+//! Owns the order of things: lock, check, append, HEAD, checkpoint. Never batches and never retries (writer.rs): an
+//! append that failed may or may not be durable, and only a restart can tell; but for a full disk, where it is not.
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,10 @@ pub struct Journal {
     path: PathBuf,
     tip: Tip,
     failed: bool,
+    /// Pages in the WAL since the last checkpoint, about.
+    wal_pages: u64,
+    /// HEAD or a checkpoint found no space: said once, and tried again with each row.
+    short_of_space: bool,
 }
 
 impl Journal {
@@ -45,7 +49,7 @@ impl Journal {
         if let Err(source) = sqlite::allow_checkpoint_on_close(&db, true) {
             return Err(OpenError::Database { path, doing: "set up", source });
         }
-        Ok(Self { db, head, _lock: lock, path, tip, failed: false })
+        Ok(Self { db, head, _lock: lock, path, tip, failed: false, wal_pages: 0, short_of_space: false })
     }
 
     /// A second connection to the ledger in `dir` that only reads, also while a writer runs.
@@ -77,34 +81,99 @@ impl Journal {
     /// Adds one row; durable on return.
     ///
     /// # Errors
-    /// The row does not follow (nothing was written), or the disk failed: then the row may be durable or not, every
-    /// later append is refused, and the caller must stop the process.
+    /// The row does not follow, or there is no space for it: nothing was written, and another append may follow. Or the
+    /// disk failed: then the row may be durable or not, every later append is refused, and the caller must stop the
+    /// process.
     pub fn append(&mut self, row: &Row) -> Result<(), AppendError> {
         if self.failed {
             return Err(AppendError::AfterFailure);
         }
         let tip = self.tip.extend(row).map_err(AppendError::DoesNotFollow)?;
         if let Err(source) = sqlite::insert(&self.db, row, &tip.chain) {
-            self.give_up();
-            return Err(AppendError::Database { position: row.first, path: self.path.clone(), source });
+            return Err(self.refused(row, source));
         }
         self.tip = tip;
-        if let Err(source) = self.head.record(&tip) {
-            self.give_up();
-            return Err(self.head_error(source));
+        self.record_head()?;
+        self.checkpoint(row)
+    }
+
+    /// SQLite reports a full disk before the last frame of a commit is written: the row is not there. What it reports from
+    /// a sync is another error, and then nobody knows.
+    fn refused(&mut self, row: &Row, source: rusqlite::Error) -> AppendError {
+        if sqlite::is_full(&source) && sqlite::roll_back(&self.db).is_ok() {
+            return AppendError::Full { position: row.first, path: self.path.clone() };
         }
-        Ok(())
+        self.give_up();
+        AppendError::Database { position: row.first, path: self.path.clone(), source }
+    }
+
+    /// HEAD that cannot be written for want of space stays behind the database, which is allowed, until the next row.
+    fn record_head(&mut self) -> Result<(), AppendError> {
+        match self.head.record(&self.tip) {
+            Ok(()) => Ok(()),
+            Err(error) if is_full(&error) => {
+                self.no_space("HEAD");
+                Ok(())
+            }
+            Err(source) => {
+                self.give_up();
+                Err(self.head_error(source))
+            }
+        }
+    }
+
+    /// Moves the WAL into the database now and then; in line, so that the WAL is bounded, and by our own call, because an
+    /// error of SQLite's automatic one is told to nobody. For want of space it waits for the next row.
+    fn checkpoint(&mut self, row: &Row) -> Result<(), AppendError> {
+        self.wal_pages += sqlite::pages(row);
+        if self.wal_pages < sqlite::CHECKPOINT_PAGES {
+            return Ok(());
+        }
+        match sqlite::checkpoint(&self.db) {
+            Ok(()) => {
+                self.wal_pages = 0;
+                self.short_of_space = false;
+                Ok(())
+            }
+            Err(error) if sqlite::is_full(&error) => {
+                self.no_space("the database");
+                Ok(())
+            }
+            Err(source) => {
+                self.give_up();
+                Err(AppendError::Database { position: row.first, path: self.path.clone(), source })
+            }
+        }
+    }
+
+    fn no_space(&mut self, what: &str) {
+        if !self.short_of_space {
+            tracing::warn!(path = %self.path.display(), "no space to bring {what} up to date: it is tried again");
+        }
+        self.short_of_space = true;
     }
 
     /// Syncs HEAD, moves the WAL into the database and lets the lock go.
     ///
     /// # Errors
-    /// HEAD cannot be synced; the rows are durable all the same.
-    pub fn close(self) -> Result<(), AppendError> {
+    /// HEAD cannot be synced, or the WAL not moved; the rows are durable all the same.
+    pub fn close(mut self) -> Result<(), AppendError> {
         if self.failed {
             return Err(AppendError::AfterFailure);
         }
-        self.head.sync().map_err(|source| self.head_error(source))
+        self.head.sync().map_err(|source| self.head_error(source))?;
+        match sqlite::checkpoint(&self.db) {
+            Ok(()) => {
+                // Then the database alone is the ledger. A reader elsewhere may still need the WAL: it stays, for the next start.
+                let _ = sqlite::checkpoint_all(&self.db);
+                Ok(())
+            }
+            Err(error) if sqlite::is_full(&error) => Ok(()), // the WAL stays, for the next start
+            Err(source) => {
+                self.give_up();
+                Err(AppendError::Database { position: self.tip.position, path: self.path.clone(), source })
+            }
+        }
     }
 
     /// After an error the WAL stays for the next start to judge.
@@ -121,6 +190,11 @@ impl Journal {
     pub(super) fn database(&self) -> &Connection {
         &self.db
     }
+}
+
+/// The two ways in which a system says that there is no space.
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
 }
 
 /// Where the ledger ends, if it is whole from the row before HEAD's on.

@@ -6,12 +6,18 @@
 use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::OpenError;
 
 /// Name of the file.
 const LOCK: &str = "LOCK";
+
+/// The file of `dir` that is locked; who wants to know its holder from the system needs its inode.
+#[must_use]
+pub fn lock_file(dir: &Path) -> PathBuf {
+    dir.join(LOCK)
+}
 
 /// Who holds a lock, as far as the file tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -34,6 +34,12 @@ impl Reader {
         Ok(end.unwrap_or_else(Tip::genesis))
     }
 
+    /// The end of the last row that was given.
+    #[must_use]
+    pub fn reached(&self) -> Tip {
+        self.tip
+    }
+
     /// The chain value at `position`, if a row ends there; that before the first row at 0.
     ///
     /// # Errors

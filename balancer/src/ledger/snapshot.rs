@@ -79,6 +79,12 @@ fn write(dir: &Path, path: &Path, tip: &Tip, body: &[u8]) -> io::Result<()> {
     sync_dir(dir)
 }
 
+/// Removes those of positions that are no more, and says which.
+pub(super) fn remove_behind(dir: &Path, last: Position) -> Vec<PathBuf> {
+    let behind = positions(dir).into_iter().filter(|position| *position > last);
+    behind.map(|position| path(dir, position)).filter(|path| fs::remove_file(path).is_ok()).collect()
+}
+
 /// Those behind `newest`, of a ledger we do not know, are left alone.
 fn prune(dir: &Path, newest: Position) {
     for position in positions(dir).into_iter().filter(|position| *position <= newest).skip(KEPT) {

@@ -17,9 +17,11 @@ const LEDGER: &str = "ledger.db";
 const APPLICATION_ID: i64 = 0x4348_4546;
 /// Number of the format: the table, the chain and its key.
 const FORMAT: i64 = 1;
-/// Pages a commit may leave in the WAL before it is checkpointed in line: 1,000 of 16 KiB, so the WAL stays at about
+/// Bytes of a page.
+const PAGE_BYTES: usize = 16_384;
+/// Pages that commits may leave in the WAL before it is checkpointed in line: 1,000 of 16 KiB, so the WAL stays at about
 /// 16 MB plus one row. A checkpointer of its own let it grow to 700 MB under full load.
-const CHECKPOINT_PAGES: i64 = 1_000;
+pub(super) const CHECKPOINT_PAGES: u64 = 1_000;
 /// What a WAL that grew past this, because a reader held it, is cut to: above its usual size, so that it is
 /// overwritten in place (a commit into space that exists needs no allocation).
 const WAL_KEPT_BYTES: i64 = 32 << 20;
@@ -81,6 +83,34 @@ pub(super) fn insert(db: &Connection, row: &Row, chain: &Chain) -> rusqlite::Res
     let mut insert = db.prepare_cached("INSERT INTO journal VALUES (?1, ?2, ?3, ?4, ?5)")?;
     let values = params![integer(row.first), row.epoch.0, row.count, row.body.as_slice(), chain.0.as_slice()];
     insert.execute(values).map(|_| ())
+}
+
+/// Pages that a row puts in the WAL, about: itself, the leaf and what is above it.
+pub(super) fn pages(row: &Row) -> u64 {
+    (row.body.len() / PAGE_BYTES) as u64 + 2
+}
+
+/// Moves as much of the WAL into the database as readers allow; what they still need follows the next time.
+pub(super) fn checkpoint(db: &Connection) -> rusqlite::Result<()> {
+    db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+}
+
+/// Moves all of the WAL into the database and empties it; for one who is alone with it.
+pub(super) fn checkpoint_all(db: &Connection) -> rusqlite::Result<()> {
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0)).and_then(|busy| match busy {
+        0 => Ok(()),
+        _ => Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY), None)),
+    })
+}
+
+/// Says whether an error means that there is no space, and that nothing was committed.
+pub(super) fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+}
+
+/// Ends what a failed commit left open; SQLite mostly has by itself.
+pub(super) fn roll_back(db: &Connection) -> rusqlite::Result<()> {
+    if db.is_autocommit() { Ok(()) } else { db.execute_batch("ROLLBACK") }
 }
 
 /// The rows behind `after`, as many as make a chunk, with their stored chain values; none at the end.
@@ -166,7 +196,7 @@ fn check_identity(path: &Path, db: &Connection) -> Result<(), OpenError> {
 
 /// One transaction makes it ours, so that a crash in between leaves a new file.
 fn create(db: &Connection) -> rusqlite::Result<()> {
-    db.pragma_update(None, "page_size", 16_384)?;
+    db.pragma_update(None, "page_size", PAGE_BYTES as i64)?;
     db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     db.execute_batch(&format!(
         "BEGIN IMMEDIATE;
@@ -187,7 +217,7 @@ fn tune(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "cache_size", WRITER_CACHE)?;
-    db.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))?;
+    db.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?; // journal.rs does, and hears of errors
     db.pragma_update_and_check(None, "journal_size_limit", WAL_KEPT_BYTES, |_| Ok(()))
 }
 

@@ -31,6 +31,18 @@ pub struct Verified {
 /// # Errors
 /// The first position that cannot be trusted and what is wrong there, or why the ledger cannot be read.
 pub fn verify(dir: &Path, mut each: impl FnMut(&Row)) -> Result<Verified, ReadError> {
+    let each = |row: &Row| {
+        each(row);
+        ControlFlow::Continue(())
+    };
+    Ok(walk_all(dir, each)?.expect("only `each` breaks off, and it never does"))
+}
+
+/// The same, but that `each` may break off; then nothing is said of the rest.
+///
+/// # Errors
+/// As [`verify`].
+pub fn walk_all(dir: &Path, mut each: impl FnMut(&Row) -> ControlFlow<()>) -> Result<Option<Verified>, ReadError> {
     let head = head::read(dir)?; // before the database: a writer beside us only adds to that
     walk::present(dir, &head)?;
     let db = sqlite::open_reader(dir).map_err(|error| match (error, walk::reached(dir, &Tip::genesis(), &head)) {
@@ -41,11 +53,12 @@ pub fn verify(dir: &Path, mut each: impl FnMut(&Row)) -> Result<Verified, ReadEr
     let count = |row: Row| {
         rows += 1;
         events += u64::from(row.count);
-        each(&row);
-        ControlFlow::Continue(())
+        each(&row)
     };
-    let _: ControlFlow<()> = walk::walk(dir, &db, &mut tip, count).map_err(|damage| classify(dir, damage))?;
+    if walk::walk(dir, &db, &mut tip, count).map_err(|damage| classify(dir, damage))?.is_break() {
+        return Ok(None);
+    }
     walk::reached(dir, &tip, &head)?;
     walk::agree(dir, &db, &head).map_err(|damage| classify(dir, damage))?;
-    Ok(Verified { rows, events, last: tip.position, epoch: tip.epoch, chain: tip.chain })
+    Ok(Some(Verified { rows, events, last: tip.position, epoch: tip.epoch, chain: tip.chain }))
 }

@@ -1,7 +1,8 @@
 //! Group commit: a thread that writes and syncs whatever has gathered while the last sync ran.
 //!
-//! Owns the thread, the queue in front of it and the size of a row. There is no timer: the sync in progress is the
-//! gathering window. Never reorders, never retries, and never goes on after a failure.
+//! Owns the thread, the queue in front of it, the size of a row, and the wait for space on a full disk: there the commit
+//! has certainly not happened, so the same row is tried again until it has. There is no other timer: the sync in progress
+//! is the gathering window. Never reorders, and never goes on after any other failure.
 //!
 //! ```text
 //! core ── send(Turn{epoch, events, after}) ──> queue ──> encode all into one Row ── append ──> Durable{.., after}
@@ -16,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use protocol::{Epoch, Position};
 
-use super::{AppendError, Journal, Row};
+use super::health::Pulse;
+use super::{AppendError, Health, Journal, Row};
 
 /// Most bytes of a row; the turn that reaches it is its last. Bounds the time of one sync and the size of the WAL.
 pub const ROW_BYTES: usize = 4 << 20;
@@ -25,6 +27,8 @@ pub const ROW_EVENTS: u32 = 65_536;
 /// Most turns that wait for the thread, and most of one row. [`LedgerHandle::send`] blocks beyond it, so the sender
 /// should shed work well before, by [`LedgerHandle::backlog`]; a sync that stalls for seconds fills it.
 pub const BACKLOG_TURNS: usize = 4_096;
+/// Between two tries of a row on a full disk: soon enough to be unnoticed once there is space, and no load until then.
+const FULL_RETRY: Duration = Duration::from_millis(200);
 
 /// What the thread writes to.
 pub trait Store: Send + 'static {
@@ -33,7 +37,8 @@ pub trait Store: Send + 'static {
     /// Adds one row; durable on return.
     ///
     /// # Errors
-    /// Whether the row is durable is unknown, and nothing more may be appended.
+    /// [`AppendError::Full`]: the row is not there, and may be appended again. Any other: whether the row is durable is
+    /// unknown, and nothing more may be appended.
     fn append(&mut self, row: &Row) -> Result<(), AppendError>;
     /// Ends the work in good order.
     ///
@@ -100,6 +105,7 @@ pub struct Stopped;
 pub struct LedgerHandle<E, T> {
     turns: SyncSender<Turn<E, T>>,
     backlog: Arc<AtomicUsize>,
+    pulse: Arc<Pulse>,
     thread: JoinHandle<Result<(), Stopped>>,
 }
 
@@ -115,7 +121,15 @@ pub fn spawn<S: Store, E: Encode, T: Send + 'static>(
 ) -> io::Result<LedgerHandle<E, T>> {
     let (turns, queue) = sync_channel(BACKLOG_TURNS);
     let backlog = Arc::new(AtomicUsize::new(0));
-    let writer = Writer { store, queue, backlog: Arc::clone(&backlog), carried: None, row: Row::default() };
+    let pulse = Arc::new(Pulse::default());
+    let writer = Writer {
+        store,
+        queue,
+        backlog: Arc::clone(&backlog),
+        pulse: Arc::clone(&pulse),
+        carried: None,
+        row: Row::default(),
+    };
     let run = move || {
         writer.run(on_durable).map_err(|error| {
             on_failure(error);
@@ -123,7 +137,7 @@ pub fn spawn<S: Store, E: Encode, T: Send + 'static>(
         })
     };
     let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(run)?;
-    Ok(LedgerHandle { turns, backlog, thread })
+    Ok(LedgerHandle { turns, backlog, pulse, thread })
 }
 
 impl<E, T> LedgerHandle<E, T> {
@@ -142,11 +156,20 @@ impl<E, T> LedgerHandle<E, T> {
         self.backlog.load(Relaxed)
     }
 
-    /// Writes what was sent, waits for it, and closes the store.
+    /// Whether the disk answers; from any thread, without a lock.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.pulse.health()
+    }
+
+    /// Writes what was sent, waits for it, and closes the store. On a full disk it does not wait for space: what was not
+    /// durable was never acknowledged.
     ///
     /// # Errors
     /// The thread had stopped before, or the store could not be closed; `on_failure` was told why.
     pub fn close(self) -> Result<(), Stopped> {
+        self.pulse.stop();
+        self.thread.thread().unpark();
         drop(self.turns);
         self.thread.join().unwrap_or(Err(Stopped))
     }
@@ -157,6 +180,7 @@ struct Writer<S, E, T> {
     store: S,
     queue: Receiver<Turn<E, T>>,
     backlog: Arc<AtomicUsize>,
+    pulse: Arc<Pulse>,
     /// A turn that did not fit in the last row.
     carried: Option<Turn<E, T>>,
     /// The row being made; one buffer for all of them.
@@ -223,8 +247,31 @@ impl<S: Store, E: Encode, T> Writer<S, E, T> {
             return Ok(Duration::ZERO);
         }
         let began = Instant::now();
-        self.store.append(&self.row)?;
-        Ok(began.elapsed())
+        self.pulse.begins();
+        let appended = self.append();
+        self.pulse.ends();
+        appended.map(|()| began.elapsed())
+    }
+
+    /// Tries the same row until there is space for it, or the process is told to end.
+    fn append(&mut self) -> Result<(), AppendError> {
+        loop {
+            match self.store.append(&self.row) {
+                Err(full @ AppendError::Full { .. }) if self.pulse.is_stopping() => return Err(full),
+                Err(full @ AppendError::Full { .. }) => {
+                    if self.pulse.is_full_now() {
+                        tracing::error!(error = %full, "nothing is acknowledged until there is space");
+                    }
+                    std::thread::park_timeout(FULL_RETRY);
+                }
+                other => {
+                    if self.pulse.is_full_no_more() {
+                        tracing::info!(position = %self.row.last(), "there is space again");
+                    }
+                    return other;
+                }
+            }
+        }
     }
 
     fn received(&self, turn: Option<Turn<E, T>>) -> Option<Turn<E, T>> {

@@ -12,8 +12,24 @@ const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(1);
 /// The longest wait while another process still has this kitchen's id: it has probably just died.
 const IN_USE: Duration = Duration::from_millis(400);
+/// The longest wait after a standby sent this kitchen on: the leader is at another address, or will be within seconds.
+/// Hundreds of kitchens that look for it together make some thousand short connections a second, for that long.
+const SENT_ON: Duration = Duration::from_millis(200);
 /// How long a kitchen's id may be in use: two leases and a takeover. Then somebody else really has it.
 const IN_USE_PATIENCE: Duration = Duration::from_secs(4);
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The kitchen had been let in.
+    Welcomed,
+    /// It was refused because its id is in use.
+    InUse,
+    /// It was refused because that balancer does not lead.
+    SentOn,
+    /// Anything else.
+    Failed,
+}
 
 /// Exponential backoff with full jitter: many agents that lost the same balancer do not come back at once.
 #[derive(Debug)]
@@ -27,12 +43,21 @@ impl Backoff {
         Self { failures: 0, random: seed | 1 }
     }
 
-    /// How long to wait after an attempt; the wait grows with each round through all `addresses`.
-    pub(super) fn after(&mut self, welcomed: bool, in_use: bool, addresses: usize) -> Duration {
-        self.failures = if welcomed { 0 } else { self.failures + 1 };
+    /// How long to wait after a connection that ended so; the wait grows with each round through all `addresses` that
+    /// brought nothing. A standby's refusal is something: the city lives, and its leader is being replaced.
+    pub(super) fn after(&mut self, end: End, addresses: usize) -> Duration {
+        self.failures = match end {
+            End::Welcomed => 0,
+            End::SentOn => self.failures,
+            End::InUse | End::Failed => self.failures + 1,
+        };
         let round = (self.failures / addresses.max(1)).min(16);
-        let most = FIRST.saturating_mul(1 << round).min(if in_use { IN_USE } else { LONGEST });
-        most.mul_f64(self.unit())
+        let longest = match end {
+            End::Welcomed | End::Failed => LONGEST,
+            End::InUse => IN_USE,
+            End::SentOn => SENT_ON,
+        };
+        FIRST.saturating_mul(1 << round).min(longest).mul_f64(self.unit())
     }
 
     /// xorshift64*, in [0, 1).
@@ -68,27 +93,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_grow_to_five_seconds_and_begin_anew_after_a_welcome() {
+    fn waits_grow_to_a_second_and_begin_anew_after_a_welcome() {
         let mut backoff = Backoff::new(42);
-        let waits: Vec<Duration> = (0..2_000).map(|_| backoff.after(false, false, 1)).collect();
+        let waits: Vec<Duration> = (0..2_000).map(|_| backoff.after(End::Failed, 1)).collect();
         assert!(waits[0] < Duration::from_millis(200));
         assert!(waits.iter().all(|&wait| wait < LONGEST));
         let late = &waits[100..];
         assert!(late.iter().any(|&wait| wait > LONGEST.mul_f64(0.95)), "full jitter reaches the top");
         assert!(late.iter().any(|&wait| wait < LONGEST.mul_f64(0.05)), "full jitter reaches the bottom");
-        assert!(backoff.after(true, false, 1) < FIRST);
+        assert!(backoff.after(End::Welcomed, 1) < FIRST);
     }
 
     #[test]
     fn every_address_is_tried_before_waits_grow() {
         let mut backoff = Backoff::new(42);
-        assert!((0..9).all(|_| backoff.after(false, false, 10) < FIRST));
+        assert!((0..9).all(|_| backoff.after(End::Failed, 10) < FIRST));
+    }
+
+    #[test]
+    fn a_kitchen_that_is_sent_on_looks_again_soon_for_as_long_as_it_takes() {
+        let mut backoff = Backoff::new(42);
+        assert!((0..1_000).all(|_| backoff.after(End::SentOn, 1) < SENT_ON));
+        assert!(backoff.after(End::Failed, 1) < FIRST * 2, "and is no worse off for it");
     }
 
     #[test]
     fn an_id_in_use_is_asked_for_often_and_for_four_seconds() {
         let mut backoff = Backoff::new(42);
-        assert!((0..100).all(|_| backoff.after(false, true, 1) < IN_USE));
+        assert!((0..100).all(|_| backoff.after(End::InUse, 1) < IN_USE));
         let mut patience = Patience::default();
         let alive = Refusal::Alive { kitchen: "k1".parse().expect("an id"), pid: 7 };
         let start = Duration::from_secs(100);

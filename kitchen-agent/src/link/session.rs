@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
 use super::Event;
+use super::patience::End;
 use crate::address::Address;
 
 /// For the whole handshake: a frozen balancer's kernel still accepts connections, but nobody answers on them.
@@ -28,10 +29,7 @@ type Socket = WebSocketStream<TcpStream>;
 
 /// How a connection ended.
 pub(super) struct Ended {
-    /// The kitchen was let in, so trying again begins anew.
-    pub(super) welcomed: bool,
-    /// It was refused because its id is in use.
-    pub(super) in_use: bool,
+    pub(super) end: End,
     pub(super) why: Why,
 }
 
@@ -81,7 +79,7 @@ pub(super) async fn run(
         why = reader.read(events) => why,
         why = write(sink, outgoing) => why,
     };
-    Ended { welcomed: reader.welcomed, in_use: reader.in_use, why }
+    Ended { end: reader.end, why }
 }
 
 /// Writes what is queued; all that waits goes out together.
@@ -106,8 +104,8 @@ async fn write(mut sink: SplitSink<Socket, Message>, mut outgoing: mpsc::Receive
 
 struct Reader {
     stream: SplitStream<Socket>,
-    welcomed: bool,
-    in_use: bool,
+    /// As far as it has come.
+    end: End,
     /// When a heartbeat was last answered.
     answered: Instant,
     silence: Duration,
@@ -115,7 +113,7 @@ struct Reader {
 
 impl Reader {
     fn new(stream: SplitStream<Socket>) -> Self {
-        Self { stream, welcomed: false, in_use: false, answered: Instant::now(), silence: silence(&Timing::DEFAULT) }
+        Self { stream, end: End::Failed, answered: Instant::now(), silence: silence(&Timing::DEFAULT) }
     }
 
     async fn read(&mut self, events: &mpsc::Sender<Event>) -> Why {
@@ -150,12 +148,18 @@ impl Reader {
     fn note(&mut self, message: &BalancerMessage) {
         match message {
             BalancerMessage::Welcome(welcome) => {
-                self.welcomed = true;
+                self.end = End::Welcomed;
                 self.answered = Instant::now();
                 self.silence = silence(&welcome.timing);
             }
             BalancerMessage::Renewed { .. } => self.answered = Instant::now(),
-            BalancerMessage::Refused(refusal) => self.in_use = matches!(refusal, Refusal::Alive { .. }),
+            BalancerMessage::Refused(refusal) => {
+                self.end = match refusal {
+                    Refusal::Alive { .. } => End::InUse,
+                    Refusal::NotLeader => End::SentOn,
+                    Refusal::Full(_) | Refusal::Version { .. } | Refusal::Hello(_) => End::Failed,
+                };
+            }
             BalancerMessage::Cook { .. }
             | BalancerMessage::Release(_)
             | BalancerMessage::Stop(_)

@@ -3,7 +3,9 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use super::*;
-use crate::ledger::{AppendError, Durable, Encode, LedgerHandle, ROW_BYTES, ROW_EVENTS, Stopped, Store, Turn, spawn};
+use crate::ledger::{
+    AppendError, Durable, Encode, Health, LedgerHandle, ROW_BYTES, ROW_EVENTS, SLOW_AFTER, Stopped, Store, Turn, spawn,
+};
 
 /// Events that encode as so many copies of one byte.
 struct Dishes {
@@ -152,6 +154,64 @@ fn a_failed_append_ends_it() {
     assert!(kitchen.rows.recv().is_err(), "nothing more is written");
     assert_eq!(kitchen.handle.send(turn(1, 1, 3)), Err(Stopped));
     assert_eq!(kitchen.handle.close(), Err(Stopped));
+}
+
+fn full() -> AppendError {
+    AppendError::Full { position: Position(2), path: "ledger.db".into() }
+}
+
+#[test]
+fn a_full_disk_is_tried_again_with_the_same_row_and_told_meanwhile() {
+    let kitchen = kitchen();
+    kitchen.send(turn(1, 1, 0), vec![turn(1, 2, 1)]);
+    assert_eq!(kitchen.handle.health(), Health::Fine);
+    let first = kitchen.rows.recv().expect("second row");
+    let mut since = None;
+    for _ in 0..3 {
+        kitchen.verdict.send(Err(full())).expect("waits");
+        assert_eq!(kitchen.rows.recv().expect("tried again"), first);
+        let Health::Full { since: now } = kitchen.handle.health() else { panic!("{:?}", kitchen.handle.health()) };
+        assert_eq!(*since.get_or_insert(now), now, "since the first refusal");
+    }
+    assert!(kitchen.durable.try_recv().is_err(), "nothing is told before it is durable");
+    kitchen.verdict.send(Ok(())).expect("waits");
+    let durable = kitchen.durable.recv().expect("durable");
+    assert_eq!((durable.position, durable.after), (Position(3), vec![1]));
+    assert_eq!(kitchen.handle.health(), Health::Fine);
+    kitchen.handle.close().expect("closes");
+}
+
+#[test]
+fn closing_on_a_full_disk_does_not_wait_for_space() {
+    let kitchen = kitchen();
+    kitchen.handle.send(turn(1, 1, 0)).expect("runs");
+    kitchen.rows.recv().expect("row");
+    let Kitchen { handle, rows, verdict, durable, failure } = kitchen;
+    let closing = std::thread::spawn(move || handle.close());
+    // However often it is tried before the close is heard of: it ends.
+    verdict.send(Err(full())).expect("waits");
+    while rows.recv().is_ok() {
+        verdict.send(Err(full())).expect("waits");
+    }
+    assert_eq!(closing.join().expect("no panic"), Err(Stopped));
+    assert!(matches!(failure.recv(), Ok(AppendError::Full { .. })));
+    assert!(durable.recv().is_err(), "nothing was told");
+}
+
+#[test]
+fn an_append_that_takes_long_is_slow() {
+    let kitchen = kitchen();
+    kitchen.handle.send(turn(1, 1, 0)).expect("runs");
+    kitchen.rows.recv().expect("row");
+    let began = std::time::Instant::now();
+    while kitchen.handle.health() == Health::Fine {
+        assert!(began.elapsed() < SLOW_AFTER * 10, "never called slow");
+        std::thread::yield_now();
+    }
+    assert!(matches!(kitchen.handle.health(), Health::Slow { .. }));
+    kitchen.verdict.send(Ok(())).expect("waits");
+    kitchen.durable.recv().expect("durable");
+    assert_eq!(kitchen.handle.health(), Health::Fine);
 }
 
 #[test]

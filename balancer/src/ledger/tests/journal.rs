@@ -138,14 +138,35 @@ fn a_newer_format_is_refused() {
 }
 
 #[test]
+fn a_full_disk_refuses_a_row_that_may_then_be_appended_again() {
+    let dir = tempfile::tempdir().expect("dir");
+    let mut journal = filled(dir.path(), &rows(1));
+    let limit = |journal: &Journal, pages: i64| {
+        journal.database().pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).expect("pragma");
+    };
+    let pages: i64 = journal.database().pragma_query_value(None, "page_count", |row| row.get(0)).expect("pragma");
+    limit(&journal, pages);
+    let large = Row { body: vec![7; 100_000], ..row(2, 1, 1) };
+    for _ in 0..3 {
+        let error = journal.append(&large).expect_err("no space");
+        assert!(matches!(error, AppendError::Full { position: Position(2), .. }), "{error}");
+        assert_eq!(verify(dir.path(), |_| ()).expect("whole").last, Position(1));
+    }
+    limit(&journal, 1_000_000);
+    journal.append(&large).expect("there is space again");
+    drop(journal);
+    assert_eq!(verify(dir.path(), |_| ()).expect("whole").last, Position(2));
+    assert_eq!(Journal::open(dir.path()).expect("a restart goes on").last(), Position(2));
+}
+
+#[test]
 fn after_a_failed_append_nothing_more_is_written() {
     let dir = tempfile::tempdir().expect("dir");
     let mut journal = filled(dir.path(), &rows(1));
-    let pages: i64 = journal.database().pragma_query_value(None, "page_count", |row| row.get(0)).expect("pragma");
-    journal.database().pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).expect("pragma");
-    let large = Row { body: vec![7; 100_000], ..row(2, 1, 1) };
-    let error = journal.append(&large).expect_err("no space");
+    journal.database().execute_batch("ALTER TABLE journal RENAME TO gone").expect("rename");
+    let error = journal.append(&row(2, 1, 1)).expect_err("no table");
     assert!(matches!(error, AppendError::Database { position: Position(2), .. }), "{error}");
+    journal.database().execute_batch("ALTER TABLE gone RENAME TO journal").expect("rename");
     let error = journal.append(&row(2, 1, 1)).expect_err("failed before");
     assert!(matches!(error, AppendError::AfterFailure), "{error}");
     drop(journal);
