@@ -126,6 +126,12 @@ impl Feed {
             Event::Leased { order, kitchen, cause: Cause::Handover { from, reason, .. }, .. } => {
                 (*order, *from, *kitchen, HopKind::Handover, reason.word(), MoveResult::Done, None)
             }
+            // The same move once more, now with its pause: it is known when the target has begun.
+            Event::HandedOver { order, pause_ms, .. } => {
+                let Some(moved) = state.migrations().iter().rev().take(MOVES_MAX).find(|one| one.order == *order) else { return };
+                let pause = Some(u64::from(*pause_ms));
+                (*order, moved.from, moved.to, HopKind::Handover, moved.reason.word(), MoveResult::Done, pause)
+            }
             Event::Leased { order, kitchen, cause: Cause::Recover { from, cause }, .. } => {
                 (*order, *from, *kitchen, HopKind::Recover, cause.word(), MoveResult::Done, None)
             }

@@ -125,7 +125,7 @@ pub enum AgentMessage {
         /// Why.
         why: KeepReason,
     },
-    /// The agent will not cook this one: its lease was over when it arrived, or there is no room.
+    /// The agent does not cook this one (any more): its lease was over when it arrived or ended since, or there is no room.
     Declined {
         /// Which lease.
         lease: LeaseName,
@@ -212,6 +212,8 @@ pub enum DeclineReason {
     Full,
     /// The kitchen shuts down.
     Closing,
+    /// Its lease ended in the agent's hands: no heartbeat that names it was answered in time.
+    Fenced,
 }
 
 /// An order to cook.

@@ -19,7 +19,7 @@ use model::command::{Command, story};
 use proptest::prelude::*;
 
 /// Inputs in one story: enough for three strikes of one order and two restarts.
-const INPUTS: usize = 110;
+const INPUTS: usize = 80;
 
 fn tell(story: &[Command]) {
     let mut bench = Bench::new();
@@ -45,7 +45,7 @@ fn the_bench_reaches_every_state_and_most_events() {
     use proptest::test_runner::TestRunner;
     let mut runner = TestRunner::deterministic();
     let mut seen = std::collections::BTreeSet::new();
-    for _ in 0..120 {
+    for _ in 0..90 {
         let story = story(2 * INPUTS).new_tree(&mut runner).expect("a story").current();
         let mut bench = Bench::new();
         story.iter().for_each(|command| bench.step(command));

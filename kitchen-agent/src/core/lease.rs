@@ -202,7 +202,12 @@ impl Agent {
             self.end_due_stages(at.saturating_sub(Duration::from_nanos(1)));
             if self.fences.remove(&(at, order)) {
                 self.counters.fenced += 1;
+                let lease = self.held.get(&order).map(|held| held.cook.lease);
                 self.stop(order);
+                // Where only the way to this kitchen is cut, its orders need not wait for their leases to run out.
+                if let Some(lease) = lease.filter(|_| self.connected()) {
+                    self.send(AgentMessage::Declined { lease, why: DeclineReason::Fenced });
+                }
             }
         }
     }

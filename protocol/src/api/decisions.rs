@@ -197,7 +197,7 @@ impl Default for PolicyView {
             steal: true,
             handover: true,
             handover_max_wait_ms: 2_000,
-            max_wait_ms: 8_000,
+            max_wait_ms: 4_000,
         }
     }
 }

@@ -7,18 +7,26 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use balancer_core::input::{ConnectionId, RequestId};
-use balancer_core::{Core, Effect, Input, Now, Reply, Settings, invariants};
+use balancer_core::{Core, DiskHealth, Effect, Input, Now, Reply, Settings, State, invariants};
 use protocol::api::PolicyView;
 use protocol::link::{AgentMessage, BalancerMessage, Timing};
 use protocol::{Epoch, OrderId, WallTime};
 
+use kitchen_agent::core::Agent;
+
+use crate::checker::ledger::Claims;
 use crate::disk::{Row, Unsynced};
+use crate::kitchens::Kitchen;
 use crate::mutants::Mutant;
 use crate::queue::{MS, SECOND, Time, What};
 use crate::world::World;
 
 /// A sync longer than this is a stall: deadlines are not judged until a lease after it.
 const STALL: Time = 60 * MS;
+/// A sync longer than this is told to the core as slow, as `ledger/health.rs` has it.
+const SLOW: Time = 500 * MS;
+/// A disk without space is tried again after this long.
+const FULL_RETRY: Time = 50 * MS;
 
 /// Who waits for a reply.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +67,7 @@ pub struct Balancer {
     turns: VecDeque<Turn>,
     syncing: Option<(Row, Vec<Effect>, Time)>,
     held_back: Vec<Effect>,
+    /// The append of a leader that is no more, still on its way to the ledger.
     late: Option<Row>,
     inputs: u64,
 }
@@ -80,11 +89,26 @@ impl Balancer {
 impl World {
     /// Starts a process: opens the ledger, replays it, leads.
     pub fn start_balancer(&mut self) {
-        if self.balancer.core.is_some() {
-            return;
+        if self.balancer.core.is_none() {
+            self.disk.open();
+            let state = self.disk.replay();
+            self.lead(state);
         }
-        let rows = self.disk.open().len();
-        let state = match self.disk.replay() {
+    }
+
+    /// The standby leads, unless somebody does.
+    pub fn take_over(&mut self) {
+        if self.balancer.core.is_none() {
+            self.stats.fault("takeover");
+            self.disk.open();
+            let state = self.followed();
+            self.lead(state);
+        }
+    }
+
+    fn lead(&mut self, state: Result<State, String>) {
+        let rows = self.disk.rows().len();
+        let state = match state {
             Ok(state) => state,
             Err(why) => return self.checker.violate(self.now, "replay", why),
         };
@@ -105,14 +129,24 @@ impl World {
         let (city, policy) = (Box::new(self.params.city.clone()), Box::new(self.policy.clone()));
         self.balancer_input(Input::Lead { city, policy });
         if self.params.mutant == Some(Mutant::TakeoverGrace) {
-            self.balancer.mono_origin += Duration::from_secs(3);
-            self.schedule_tick();
+            // In steps that the core does not take for a pause of its own: it would forgive the silence.
+            for _ in 0..6 {
+                self.balancer.mono_origin += Duration::from_millis(500);
+                self.balancer_input(Input::Tick);
+            }
         }
     }
 
     fn balancer_now(&self) -> Now {
         let wall = 1_800_000_000_000_i64 + (self.now / MS).cast_signed() + self.balancer.wall_step;
-        Now { mono: self.balancer.mono_origin + Duration::from_micros(self.now), wall: WallTime(wall.cast_unsigned()) }
+        let mono = Duration::from_nanos((self.now as f64 * 1_000.0 * self.params.balancer_rate) as u64);
+        Now { mono: self.balancer.mono_origin + mono, wall: WallTime(wall.cast_unsigned()) }
+    }
+
+    /// The monotonic time of the core.
+    #[must_use]
+    pub fn balancer_mono(&self) -> Duration {
+        self.balancer_now().mono
     }
 
     /// Hands the core one input.
@@ -120,6 +154,10 @@ impl World {
         let now = self.balancer_now();
         let Some(core) = &mut self.balancer.core else { return };
         core.handle(now, input);
+        if core.brake().is_some() {
+            // Leases stand for longer on purpose, and the core says so.
+            self.balancer.steady = self.now;
+        }
         self.balancer.inputs += 1;
         let every = self.params.inside_every;
         if every > 0
@@ -146,8 +184,8 @@ impl World {
 
     fn schedule_tick(&mut self) {
         let Some(deadline) = self.balancer.core.as_ref().and_then(Core::next_deadline) else { return };
-        let due = deadline.saturating_sub(self.balancer.mono_origin).as_nanos().div_ceil(1_000);
-        let at = u64::try_from(due).unwrap_or(Time::MAX).max(self.now) + 20;
+        let due = deadline.saturating_sub(self.balancer.mono_origin).as_nanos() as f64;
+        let at = ((due / 1_000.0 / self.params.balancer_rate).ceil() as Time).max(self.now) + 20;
         if self.balancer.tick_at.is_none_or(|known| at < known) {
             self.balancer.tick_at = Some(at);
             self.queue.at(at, What::Tick { process: self.balancer.process });
@@ -183,6 +221,14 @@ impl World {
         if events.is_empty() && idle {
             return self.release(effects);
         }
+        // What follows from no event does not wait for the disk.
+        let at_once = |effect: &Effect| match effect {
+            Effect::TellNow(..) => true,
+            Effect::Reply(_, Reply::Refused(why)) => why.is_at_the_door(),
+            Effect::Reply(..) | Effect::Tell(..) | Effect::Close(_) => false,
+        };
+        let (now, effects): (Vec<Effect>, Vec<Effect>) = effects.into_iter().partition(at_once);
+        self.release(now);
         let mut body = Vec::with_capacity(events.len() * 32);
         for event in &events {
             body = postcard::to_extend(event, body).expect("events are plain data");
@@ -213,12 +259,16 @@ impl World {
                 !self.calm && (self.disk_dice.chance(self.params.stall) || std::mem::take(&mut self.stall_next));
             let takes = if stall {
                 self.stats.fault("fsync-stall");
-                self.disk_dice.between(50 * MS, 2 * SECOND)
+                self.disk_dice.between(50 * MS, 3 * SECOND)
             } else {
                 self.disk_dice.between(low, high)
             };
             self.balancer.syncing = Some((row, effects, self.now));
-            return self.queue.at(self.now + takes, What::Synced { process: self.balancer.process });
+            let process = self.balancer.process;
+            if takes > SLOW {
+                self.queue.at(self.now + SLOW + 1, What::DiskLook { process });
+            }
+            return self.queue.at(self.now + takes, What::Synced { process });
         }
     }
 
@@ -227,14 +277,20 @@ impl World {
         if process != self.balancer.process {
             return;
         }
+        if self.now < self.disk_full_until {
+            self.queue.at(self.now + FULL_RETRY, What::Synced { process });
+            return self.look_at_disk(process);
+        }
         let Some((row, effects, began)) = self.balancer.syncing.take() else { return };
+        if std::mem::take(&mut self.fail_next) {
+            return self.sync_failed(row, effects, began);
+        }
         if self.now - began > STALL {
             self.balancer.steady = self.now;
         }
         self.store(row);
-        if let Some(late) = self.balancer.late.take() {
-            self.store(late);
-        }
+        self.late_append();
+        self.look_at_disk(process);
         if self.balancer.paused {
             // The kernel has finished; the process will learn of it when it goes on.
             self.balancer.held_back = effects;
@@ -244,6 +300,78 @@ impl World {
         self.begin_sync();
     }
 
+    /// A failed sync is an unknown commit: the process ends, and the next one reads what is there.
+    fn sync_failed(&mut self, row: Row, effects: Vec<Effect>, began: Time) {
+        self.stats.fault("sync-failed");
+        if self.params.mutant == Some(Mutant::FailedSync) {
+            self.release(effects);
+            return self.begin_sync();
+        }
+        self.balancer.syncing = Some((row, effects, began));
+        self.leader_dies();
+    }
+
+    /// What an old leader had sent to the ledger arrives after the new one's first row: its epoch is over.
+    fn late_append(&mut self) {
+        let Some(late) = self.balancer.late.take() else { return };
+        if self.params.mutant == Some(Mutant::EpochFence) {
+            self.store(late);
+        } else {
+            self.stats.fault("late-append-refused");
+        }
+    }
+
+    /// Tells the core how its disk is, when that has changed.
+    pub fn look_at_disk(&mut self, process: u64) {
+        if process != self.balancer.process || self.balancer.paused {
+            return;
+        }
+        let Some(core) = &self.balancer.core else { return };
+        let health = match &self.balancer.syncing {
+            Some(_) if self.now < self.disk_full_until => DiskHealth::Full,
+            Some((.., began)) if self.now > began + SLOW => DiskHealth::Slow,
+            Some(_) | None => DiskHealth::Fine,
+        };
+        if core.disk() != health {
+            // While it stalled nothing could be decided, however short the last sync was.
+            self.balancer.steady = self.now;
+            self.balancer_input(Input::Disk(health));
+        }
+    }
+
+    /// Holds against the world what a row claims about it.
+    fn judge_claims(&mut self, claims: &Claims) {
+        for order in &claims.leased {
+            self.judge_overlap(*order);
+        }
+        for (number, session) in &claims.exited {
+            let Some(kitchen) = self.running(*number, *session) else { continue };
+            let actor = self.checker.ledger.kitchens[*number].actor;
+            let process = kitchen.process;
+            self.checker.violate(self.now, "gone", format!("process {process} of k{actor} lives and is called dead"));
+        }
+        for number in &claims.drained {
+            let known = &self.checker.ledger.kitchens[*number];
+            let (alive, session) = (known.alive, known.session);
+            let held =
+                self.running(*number, session).and_then(|kitchen| kitchen.agent.as_ref()).map_or(0, Agent::holding);
+            if alive && held > 0 {
+                self.checker.violate(
+                    self.now,
+                    "drain",
+                    format!("kitchen {number} is drained, and its agent holds {held}"),
+                );
+            }
+        }
+    }
+
+    /// The kitchen with this number in the ledger, if this process of it still runs.
+    fn running(&self, number: usize, session: u64) -> Option<&Kitchen> {
+        let actor = self.checker.ledger.kitchens.get(number)?.actor;
+        let kitchen = self.kitchens.get(actor)?;
+        (kitchen.agent.is_some() && kitchen.session(actor) == session).then_some(kitchen)
+    }
+
     fn store(&mut self, row: Row) {
         self.stats.fingerprint.add(&row.body);
         if self.trace {
@@ -251,11 +379,9 @@ impl World {
                 self.say(|| format!("ledger {:?}", event.event));
             }
         }
-        let leased = self.checker.durable(self.now, &row);
+        let claims = self.checker.durable(self.now, &row);
         self.disk.append(row);
-        for order in leased {
-            self.judge_overlap(order);
-        }
+        self.judge_claims(&claims);
     }
 
     fn release(&mut self, effects: Vec<Effect>) {
@@ -300,7 +426,7 @@ impl World {
     pub fn balancer_hears(&mut self, conn: usize, messages: Vec<AgentMessage>) {
         let actor = self.conns[conn].kitchen;
         for message in messages {
-            self.checker.heard(self.now, actor, &message);
+            self.checker.heard(self.now, (actor, conn as u64), &message);
             self.say(|| format!("balancer <- k{actor} conn {conn} {message:?}"));
             self.balancer_input(Input::Agent { connection: ConnectionId(conn as u64), message });
         }
@@ -321,7 +447,7 @@ impl World {
         }
         self.stats.add_inputs(std::mem::take(&mut self.balancer.inputs));
         let mut row = self.balancer.syncing.take().map(|(row, ..)| row);
-        if self.params.mutant == Some(Mutant::EpochFence) && self.disk_dice.chance(0.5) {
+        if self.disk_dice.chance(0.5) {
             self.balancer.late = row.take();
         }
         let how = [Unsynced::Lost, Unsynced::Lost, Unsynced::Kept, Unsynced::Torn][self.disk_dice.below(4)];
@@ -356,6 +482,7 @@ impl World {
         let effects = std::mem::take(&mut self.balancer.held_back);
         self.release(effects);
         self.begin_sync();
+        self.look_at_disk(process);
         let (early, late) = (self.net.between(0, 200), self.net.between(0, 2_000));
         self.queue.at(self.now + early, What::Flush { process });
         self.balancer.tick_at = Some(self.now + late);

@@ -10,16 +10,18 @@ pub mod deadlines;
 pub mod ledger;
 pub mod promises;
 
+use std::collections::BTreeMap;
+
 use balancer_core::event::LossCause;
-use balancer_core::input::NewOrder;
+use balancer_core::input::{ConnectionId, NewOrder};
 use balancer_core::{Effect, Reply};
 use protocol::OrderId;
-use protocol::link::{AgentMessage, LeaseName};
+use protocol::link::{AgentMessage, BalancerMessage, LeaseName};
 
 use crate::disk::Row;
 use crate::queue::{MS, SECOND, Time};
 use deadlines::Deadlines;
-use ledger::{Ledger, Phase};
+use ledger::{Claims, Ledger, Phase};
 use promises::Promises;
 
 /// After the deadline of a drain the rest is recovered at once: its old kitchen may go on until it is told, or fenced.
@@ -44,6 +46,8 @@ pub struct Checker {
     /// What was promised.
     pub promises: Promises,
     deadlines: Deadlines,
+    /// Heartbeats that are not answered, by connection and number, with the leases that were over when they came.
+    beats: BTreeMap<(u64, u64), Vec<LeaseName>>,
     /// What is wrong, first to last; the first of a rule matters, so few are kept.
     pub violations: Vec<Violation>,
     /// Kitchens that went on for a while after a drain's deadline; longest, in microseconds.
@@ -51,16 +55,17 @@ pub struct Checker {
 }
 
 impl Checker {
-    /// A row has become durable; gives the orders it leased.
-    pub fn durable(&mut self, now: Time, row: &Row) -> Vec<OrderId> {
-        let leased = self.ledger.take(now, row);
+    /// A row has become durable; gives what it claims.
+    pub fn durable(&mut self, now: Time, row: &Row) -> Claims {
+        let claims = self.ledger.take(now, row);
         self.gather(now);
-        leased
+        claims
     }
 
     /// The balancer has opened the ledger again: all is read anew, and compared with every promise.
     pub fn reopened(&mut self, now: Time, rows: &[Row]) {
         let old = std::mem::take(&mut self.ledger);
+        self.beats.clear();
         for row in rows {
             self.ledger.take(now, row);
         }
@@ -86,17 +91,33 @@ impl Checker {
 
     /// An effect for an agent is released.
     pub fn released(&mut self, now: Time, effect: &Effect) {
-        if let Effect::Tell(_, message) = effect {
+        if let Effect::Tell(ConnectionId(conn), message) | Effect::TellNow(ConnectionId(conn), message) = effect {
             Promises::told(&mut self.ledger, message);
+            if let BalancerMessage::Renewed { seq, lost } = message {
+                self.renewed((*conn, *seq), lost);
+            }
             self.gather(now);
         }
     }
 
+    /// A renewal answers a heartbeat that was heard on this connection, and renews nothing that was over by then.
+    fn renewed(&mut self, beat: (u64, u64), lost: &[LeaseName]) {
+        let Some(over) = self.beats.remove(&beat) else {
+            return self.ledger.object("renewal", format!("heartbeat {beat:?} is answered and was not heard"));
+        };
+        if let Some(lease) = over.iter().find(|lease| !lost.contains(lease)) {
+            let what = format!("{} under {} is renewed although it was over", lease.order, lease.token);
+            self.ledger.object("renewal", what);
+        }
+    }
+
     /// A message of an agent reaches the balancer.
-    pub fn heard(&mut self, now: Time, actor: usize, message: &AgentMessage) {
+    pub fn heard(&mut self, now: Time, (actor, conn): (usize, u64), message: &AgentMessage) {
         self.deadlines.heard(actor, now);
         match message {
-            AgentMessage::Heartbeat { held, .. } => {
+            AgentMessage::Heartbeat { seq, held } => {
+                let over = held.iter().filter(|lease| !self.stands(actor, **lease)).copied().collect();
+                self.beats.insert((conn, *seq), over);
                 for lease in held {
                     if let Some(line) = self.ledger.line_mut(lease.order)
                         && line.token <= lease.token
@@ -115,9 +136,17 @@ impl Checker {
         }
     }
 
-    /// Looks at the deadlines.
-    pub fn audit(&mut self, now: Time, steady: Time) {
-        self.deadlines.audit(&mut self.ledger, now, steady);
+    /// Whether the ledger has this lease as the newest, with this kitchen of the simulation.
+    fn stands(&self, actor: usize, lease: LeaseName) -> bool {
+        self.ledger.line(lease.order).is_some_and(|line| {
+            let holder = self.ledger.kitchens.get(line.kitchen).map(|kitchen| kitchen.actor);
+            line.phase.is_held() && line.token == lease.token && holder == Some(actor)
+        })
+    }
+
+    /// Looks at the deadlines; `resting` says of each kitchen whether orders are kept from it for a shown reason.
+    pub fn audit(&mut self, now: Time, steady: Time, resting: &[bool]) {
+        self.deadlines.audit(&mut self.ledger, now, steady, resting);
         self.gather(now);
     }
 

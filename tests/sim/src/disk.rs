@@ -31,24 +31,19 @@ impl Row {
         Self { first, epoch, count, body, checksum }
     }
 
+    /// Whether its bytes are what was written.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        checksum(&self.body) == self.checksum
+    }
+
     /// Its events.
     ///
     /// # Errors
     /// The bytes are not what was written.
     pub fn events(&self) -> Result<Vec<Recorded>, String> {
-        let mut events = Vec::with_capacity(self.count as usize);
-        let mut rest = self.body.as_slice();
-        while !rest.is_empty() {
-            let (event, left) = postcard::take_from_bytes(rest)
-                .map_err(|error| format!("position {}: {error}", self.first + events.len() as u64))?;
-            events.push(event);
-            rest = left;
-        }
-        if events.len() as u32 == self.count {
-            Ok(events)
-        } else {
-            Err(format!("the row at {} has {} events, not {}", self.first, events.len(), self.count))
-        }
+        balancer_core::event::row::read(&self.body, self.count)
+            .map_err(|why| format!("the row at {}: {why}", self.first))
     }
 }
 
@@ -107,7 +102,7 @@ impl Disk {
 
     /// Cuts a torn tail off, and gives what is left.
     pub fn open(&mut self) -> &[Row] {
-        let whole = self.rows.iter().take_while(|row| checksum(&row.body) == row.checksum).count();
+        let whole = self.rows.iter().take_while(|row| row.is_whole()).count();
         self.rows.truncate(whole);
         &self.rows
     }

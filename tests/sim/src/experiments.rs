@@ -177,6 +177,8 @@ fn params((city, kitchens): (City, Vec<KitchenParams>), load: f64, orders: usize
         urgent: 0.0,
         failures: 0.0,
         poison: false,
+        killers: 0.0,
+        balancer_rate: 1.0,
         operate_every: 0,
         inside_every: 0,
         ..Params::draw(seed, Scenario::Calm, None)

@@ -9,6 +9,7 @@ use kitchen_agent::core::{Agent, AgentConfig, Cooking, Effect, Input};
 use protocol::OrderId;
 use protocol::link::{AgentMessage, BalancerMessage, LeaseName, Refusal};
 
+use crate::balancer::Waits;
 use crate::mutants::Mutant;
 use crate::params::KitchenParams;
 use crate::queue::{Heal, MS, SECOND, Time, What};
@@ -18,6 +19,8 @@ use crate::world::World;
 const CONNECT: Time = 2 * SECOND;
 /// Twice the fence: without an answer for so long the link counts as half open.
 const SILENCE: Time = 2_400 * MS;
+/// The customer of an order that kills its kitchen.
+pub const KILLER: &str = "killer";
 /// How long an id may be in use before the agent gives up.
 const IN_USE_PATIENCE: Time = 4 * SECOND;
 
@@ -40,6 +43,10 @@ pub struct Kitchen {
     pub cut_down: bool,
     /// Frames take up to so much longer.
     pub slow: Time,
+    /// It cooks so many times slower; a core that simulates its stages does so from its next start.
+    pub grey: f64,
+    /// Its commands make no progress, and its heartbeats go on.
+    pub stuck: bool,
     conn: Option<usize>,
     wake_at: Option<Time>,
     connect_missed: bool,
@@ -64,6 +71,8 @@ impl Kitchen {
             cut_up: false,
             cut_down: false,
             slow: 0,
+            grey: 1.0,
+            stuck: false,
             conn: None,
             wake_at: None,
             connect_missed: false,
@@ -84,6 +93,18 @@ impl Kitchen {
     fn true_time(&self, at: Duration) -> Time {
         let shown = at.saturating_sub(Duration::from_secs(1_000)).as_nanos() as f64;
         (shown / 1_000.0 / self.params.clock_rate).ceil() as Time
+    }
+
+    /// The number of its running process.
+    #[must_use]
+    pub fn pid(&self, number: usize) -> u32 {
+        (number as u64 * 10_000 + self.process) as u32
+    }
+
+    /// The session of its running process.
+    #[must_use]
+    pub fn session(&self, number: usize) -> u64 {
+        (number as u64) << 32 | self.process
     }
 
     /// The connection it has open.
@@ -111,10 +132,10 @@ impl World {
             capacity: params.capacity,
             stations: params.stations,
             specialties: params.specialties.iter().map(|dish| city.menu.dishes[*dish].name.clone()).collect(),
-            session: (number as u64) << 32 | kitchen.process,
-            pid: 1,
+            session: kitchen.session(number),
+            pid: kitchen.pid(number),
             version: "sim".into(),
-            speed: params.speed,
+            speed: params.speed / kitchen.grey,
             cooking: if params.commands { Cooking::Commands } else { Cooking::Simulated },
         };
         kitchen.agent = Some(Agent::new(config));
@@ -155,7 +176,10 @@ impl World {
         for effect in effects {
             self.say(|| format!("k{number} {effect:?}"));
             match effect {
-                Effect::Send(message) => messages.push(message),
+                Effect::Send(message) => {
+                    self.killed_by(number, &message);
+                    messages.push(message);
+                }
                 Effect::RunStage { lease, stage, cook, .. } => {
                     self.run_stage(number, lease, stage, cook.items[0].dish.0)
                 }
@@ -173,6 +197,29 @@ impl World {
         }
         self.schedule_wake(number);
         self.judge_agent(number);
+    }
+
+    /// Some orders kill whoever begins to cook them, a little later.
+    fn killed_by(&mut self, number: usize, message: &AgentMessage) {
+        let AgentMessage::Started { lease, .. } = message else { return };
+        let customer = self.checker.ledger.line(lease.order).and_then(|line| line.accepted.customer.as_deref());
+        if customer.is_some_and(|customer| customer.starts_with(KILLER)) {
+            self.stats.fault("killer-order");
+            let process = self.kitchens[number].process;
+            let at = self.now + self.work.between(MS, 400 * MS);
+            self.queue.at(at, What::Heal(Heal::Kill { kitchen: number, process }));
+        }
+    }
+
+    /// A supervisor says that a process has ended; it may be mistaken about which.
+    pub fn report_gone(&mut self, number: usize, pid: u32) {
+        if self.balancer.core.is_none() || self.balancer.paused {
+            return;
+        }
+        let wrong_pid = self.params.mutant == Some(Mutant::WrongPid);
+        let pid = if wrong_pid { self.kitchens[number].pid(number) } else { pid };
+        let kitchen = format!("k{number}").parse().expect("a sound id");
+        self.ask(Waits::Operator, |request| balancer_core::Input::Gone { request, kitchen, pid });
     }
 
     /// Whether this refusal is borne no longer, as the agent's `Patience` has it.
@@ -195,7 +242,8 @@ impl World {
         kitchen.run_count += 1;
         let run = kitchen.run_count;
         kitchen.runs.insert(lease, run);
-        let takes = (f64::from(ms) * 1_000.0 / kitchen.params.speed) as Time + self.work.between(100, 3_000);
+        let takes = f64::from(ms) * 1_000.0 / kitchen.params.speed * kitchen.grey;
+        let takes = takes as Time + self.work.between(100, 3_000);
         let process = kitchen.process;
         self.queue.at(self.now + takes, What::StageEnds { kitchen: number, process, lease, stage, run, fails });
     }
@@ -206,7 +254,7 @@ impl World {
         if kitchen.process != process || kitchen.runs.get(&lease) != Some(&run) {
             return;
         }
-        if kitchen.paused {
+        if kitchen.paused || kitchen.stuck {
             let what = What::StageEnds { kitchen: number, process, lease, stage, run, fails };
             return self.queue.at(self.now + 50 * MS, what);
         }

@@ -22,6 +22,8 @@ pub mod network;
 pub mod operator;
 pub mod params;
 pub mod queue;
+pub mod regressions;
 pub mod runner;
+pub mod standby;
 pub mod workload;
 pub mod world;

@@ -26,13 +26,27 @@ pub enum Mutant {
     TakeoverGrace,
     /// Agent: the fence never comes (the welcome that reaches it says an hour).
     AgentFence,
+    /// Core: an order that has failed three times is tried again.
+    Quarantine,
+    /// Core: a drain is over although its kitchen still cooks.
+    DrainProof,
+    /// Core: the target of a handover gets the order before the source has paused.
+    PauseFirst,
+    /// Core: every attempt begins at the first stage.
+    Checkpoint,
+    /// Shell: the standby takes over without the rows that it has not read yet.
+    StaleStandby,
+    /// Shell: a row whose sync failed counts as written.
+    FailedSync,
+    /// Shell: the process that ended is taken for the one that lives.
+    WrongPid,
     /// Agents' clocks run at 0.55 of the true rate: beyond the promised ratio of 1.2.
     SlowClock,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 17] = [
         Self::Fencing,
         Self::Reassignment,
         Self::NamedRenewal,
@@ -42,6 +56,13 @@ impl Mutant {
         Self::EpochFence,
         Self::TakeoverGrace,
         Self::AgentFence,
+        Self::Quarantine,
+        Self::DrainProof,
+        Self::PauseFirst,
+        Self::Checkpoint,
+        Self::StaleStandby,
+        Self::FailedSync,
+        Self::WrongPid,
         Self::SlowClock,
     ];
 
@@ -53,7 +74,14 @@ impl Mutant {
             Self::Reassignment => Some(Guard::Reassignment),
             Self::NamedRenewal => Some(Guard::NamedRenewal),
             Self::Idempotency => Some(Guard::Idempotency),
-            Self::ToldEarly
+            Self::Quarantine => Some(Guard::Quarantine),
+            Self::DrainProof => Some(Guard::DrainProof),
+            Self::PauseFirst => Some(Guard::PauseFirst),
+            Self::Checkpoint => Some(Guard::Checkpoint),
+            Self::StaleStandby
+            | Self::FailedSync
+            | Self::WrongPid
+            | Self::ToldEarly
             | Self::LyingDisk
             | Self::EpochFence
             | Self::TakeoverGrace

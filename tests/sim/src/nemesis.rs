@@ -24,6 +24,13 @@ enum Fault {
     BalancerPause,
     FsyncStall,
     WallStep,
+    Takeover,
+    DiskError,
+    DiskFull,
+    Grey,
+    Stuck,
+    Flap,
+    WrongGone,
 }
 
 impl Fault {
@@ -46,16 +53,40 @@ impl Fault {
             Self::BalancerPause => "balancer-pause",
             Self::FsyncStall => "fsync-stall-next",
             Self::WallStep => "wall-clock-step",
+            Self::Takeover => "leader-killed",
+            Self::DiskError => "disk-error-next",
+            Self::DiskFull => "disk-full",
+            Self::Grey => "kitchen-slow",
+            Self::Stuck => "kitchen-stuck",
+            Self::Flap => "kitchen-flaps",
+            Self::WrongGone => "wrong-death-report",
         }
     }
 }
 
 const NETWORK: [Fault; 7] =
     [Fault::Reset, Fault::Hold, Fault::CutUp, Fault::CutDown, Fault::CutBoth, Fault::CutHalf, Fault::Slow];
-const CRASH: [Fault; 5] =
-    [Fault::AgentCrash, Fault::AgentPower, Fault::AgentAll, Fault::AgentClose, Fault::BalancerCrash];
-const PAUSE: [Fault; 5] =
-    [Fault::AgentPause, Fault::AgentPause, Fault::BalancerPause, Fault::FsyncStall, Fault::WallStep];
+const CRASH: [Fault; 9] = [
+    Fault::AgentCrash,
+    Fault::AgentPower,
+    Fault::AgentAll,
+    Fault::AgentClose,
+    Fault::BalancerCrash,
+    Fault::Takeover,
+    Fault::DiskError,
+    Fault::Flap,
+    Fault::WrongGone,
+];
+const PAUSE: [Fault; 8] = [
+    Fault::AgentPause,
+    Fault::AgentPause,
+    Fault::BalancerPause,
+    Fault::FsyncStall,
+    Fault::DiskFull,
+    Fault::Grey,
+    Fault::Stuck,
+    Fault::WallStep,
+];
 const DEATH: [Fault; 2] = [Fault::AgentDeath, Fault::AgentCrash];
 
 impl World {
@@ -105,9 +136,39 @@ impl World {
                 self.crash_balancer();
                 self.heal(Heal::BalancerStart, 20 * MS, 4 * SECOND);
             }
+            Fault::Takeover => {
+                self.crash_balancer();
+                self.heal(Heal::TakeOver, 5 * MS, 400 * MS);
+            }
+            Fault::DiskError => self.fail_next = true,
+            Fault::DiskFull => {
+                let lasts = self.nemesis.between(200 * MS, 6 * SECOND);
+                self.disk_full_until = self.now + lasts;
+            }
+            Fault::Grey => {
+                self.kitchens[number].grey = self.nemesis.real(3.0, 12.0);
+                if !self.kitchens[number].params.commands {
+                    self.crash_agent(number, true);
+                }
+                self.heal(Heal::Grey(number), 5 * SECOND, 30 * SECOND);
+            }
+            Fault::Stuck => {
+                self.kitchens[number].stuck = true;
+                self.heal(Heal::Stuck(number), 2 * SECOND, 25 * SECOND);
+            }
+            Fault::Flap => self.flap(number),
+            Fault::WrongGone => {
+                let kitchen = &self.kitchens[number];
+                let pid = kitchen.pid(number).saturating_sub(u32::from(kitchen.agent.is_some()));
+                self.queue.at(self.now, What::Gone { kitchen: number, pid });
+            }
             Fault::BalancerPause => {
                 self.balancer.paused = self.balancer.core.is_some();
                 self.heal(Heal::BalancerResume, 100 * MS, 5 * SECOND);
+                if self.nemesis.chance(0.5) {
+                    let process = self.balancer.process;
+                    self.heal(Heal::Depose { process }, 900 * MS, 1_500 * MS);
+                }
             }
             Fault::FsyncStall => self.stall_next = true,
             Fault::WallStep => {
@@ -151,8 +212,33 @@ impl World {
         {
             self.lose_frames(conn, true);
         }
+        let (pid, ran) = (self.kitchens[number].pid(number), self.kitchens[number].agent.is_some());
         self.kill_agent(number, notice);
+        if ran && self.nemesis.chance(0.4) {
+            self.stats.fault("death-report");
+            let at = self.now + self.nemesis.between(MS, 80 * MS);
+            self.queue.at(at, What::Gone { kitchen: number, pid });
+        }
         self.heal(Heal::Start(number), 50 * MS, 5 * SECOND);
+    }
+
+    /// Falls a few times, with no more than a moment between.
+    fn flap(&mut self, number: usize) {
+        let mut at = self.now;
+        for _ in 0..self.nemesis.between(3, 5) {
+            at += self.nemesis.between(700 * MS, 4 * SECOND);
+            self.queue.at(at, What::Heal(Heal::Kill { kitchen: number, process: 0 }));
+        }
+    }
+
+    /// A leader that ended by itself: the standby takes over, or the process starts again.
+    pub fn leader_dies(&mut self) {
+        self.crash_balancer();
+        if self.nemesis.chance(0.5) {
+            self.heal(Heal::TakeOver, 5 * MS, 400 * MS);
+        } else {
+            self.heal(Heal::BalancerStart, 20 * MS, SECOND);
+        }
     }
 
     fn kill_for_good(&mut self, number: usize) {
@@ -178,6 +264,34 @@ impl World {
             Heal::Slow(number) => self.kitchens[number].slow = 0,
             Heal::BalancerStart => self.start_balancer(),
             Heal::BalancerResume => self.resume_balancer(),
+            Heal::TakeOver => self.take_over(),
+            Heal::Depose { process } => {
+                if self.balancer.paused && self.balancer.process == process {
+                    self.stats.fault("leader-deposed");
+                    self.crash_balancer();
+                    self.take_over();
+                }
+            }
+            Heal::KillLeader { process } => {
+                if self.balancer.process == process && !self.calm {
+                    self.leader_dies();
+                }
+            }
+            Heal::DiskSpace => self.disk_full_until = self.now,
+            Heal::Stuck(number) => self.kitchens[number].stuck = false,
+            Heal::Grey(number) => {
+                let was = std::mem::replace(&mut self.kitchens[number].grey, 1.0);
+                if was > 1.0 && !self.kitchens[number].params.commands && self.kitchens[number].agent.is_some() {
+                    self.crash_agent(number, true);
+                }
+            }
+            Heal::Kill { kitchen, process } => {
+                let one = &self.kitchens[kitchen];
+                let meant = process == one.process || (process == 0 && !self.calm);
+                if meant && one.agent.is_some() {
+                    self.crash_agent(kitchen, true);
+                }
+            }
         }
     }
 
@@ -185,8 +299,12 @@ impl World {
     pub fn calm_down(&mut self) {
         self.calm = true;
         self.calm_since = self.now;
+        self.end_fault(Heal::DiskSpace);
+        self.fail_next = false;
         for number in 0..self.kitchens.len() {
             self.end_fault(Heal::Slow(number));
+            self.end_fault(Heal::Stuck(number));
+            self.end_fault(Heal::Grey(number));
             self.end_fault(Heal::Resume(number));
             self.end_fault(Heal::Start(number));
             self.end_fault(Heal::Link(number));

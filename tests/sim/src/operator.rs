@@ -9,7 +9,9 @@ use protocol::city::ZoneNo;
 use protocol::{KitchenId, OrderId};
 
 use crate::balancer::Waits;
-use crate::queue::{SECOND, Time, What};
+use crate::checker::ledger::{Line, Phase};
+use crate::params::Scenario;
+use crate::queue::{Heal, SECOND, Time, What};
 use crate::world::World;
 
 impl World {
@@ -24,7 +26,7 @@ impl World {
             return;
         }
         let (by, kitchen) = (Operator::default(), self.any_kitchen());
-        match self.nemesis.below(10) {
+        match self.nemesis.below(13) {
             0 => {
                 self.stats.fault("cordon");
                 self.ask(Waits::Operator, |request| Input::Cordon { request, kitchen, by });
@@ -39,13 +41,9 @@ impl World {
                 let force = self.nemesis.chance(0.5);
                 self.ask(Waits::Operator, |request| Input::Drain { request, kitchen, deadline, force, by });
             }
-            4 | 5 => {
-                let Some(order) = self.open_order() else { return };
-                self.stats.fault("migrate");
-                self.ask(Waits::Operator, |request| Input::Migrate { request, order, to: kitchen, by });
-            }
+            4 | 5 | 9 | 10 => self.migrate(by, kitchen),
             6 => {
-                let Some(order) = self.open_order() else { return };
+                let Some(order) = self.recent_order(Phase::is_open) else { return };
                 self.stats.fault("cancel");
                 self.ask(Waits::Cancel(order), |request| Input::Cancel { request, order, by });
             }
@@ -55,11 +53,48 @@ impl World {
                 self.ask(Waits::Operator, |request| Input::SetPolicy { request, policy, by });
             }
             8 => self.rush(by),
+            11 => self.set_free(by),
             _ => {
                 self.stats.fault("rush-stop");
                 self.ask(Waits::Operator, |request| Input::StopRush { request, by });
             }
         }
+    }
+
+    /// Moves an order, most often one that is being cooked and to where there is room; now and then somebody who takes part
+    /// in the move dies on the way.
+    fn migrate(&mut self, by: Operator, any: KitchenId) {
+        let cooking = self.nemesis.chance(0.7);
+        let wanted = |phase: Phase| if cooking { phase == Phase::Cooking } else { phase.is_open() };
+        let Some(order) = self.recent_order(wanted) else { return };
+        self.stats.fault("migrate");
+        let kitchens = &self.checker.ledger.kitchens;
+        let open = kitchens.iter().filter(|k| k.alive && k.schedulable == protocol::api::Schedulable::Open);
+        let roomy = open.max_by_key(|k| k.stations.saturating_sub(k.held)).map(|k| k.actor);
+        let target = roomy.filter(|_| self.nemesis.chance(0.7));
+        let to = target.map_or(any, |actor| format!("k{actor}").parse().expect("a sound id"));
+        let source = self.checker.ledger.line(order).and_then(|line| self.checker.ledger.kitchens.get(line.kitchen));
+        let victims = [source.map(|kitchen| kitchen.actor), target, None];
+        self.ask(Waits::Operator, |request| Input::Migrate { request, order, to, by });
+        if self.params.scenario == Scenario::All && self.nemesis.chance(0.3) {
+            let victim = victims[self.nemesis.below(victims.len())];
+            let heal = match victim {
+                Some(kitchen) => Heal::Kill { kitchen, process: self.kitchens[kitchen].process },
+                None => Heal::KillLeader { process: self.balancer.process },
+            };
+            self.stats.fault("death-in-mid-move");
+            let at = self.now + self.nemesis.between(0, 3 * SECOND / 2);
+            self.queue.at(at, What::Heal(heal));
+        }
+    }
+
+    /// One order out of quarantine; each is given one more chance, and no other.
+    fn set_free(&mut self, by: Operator) {
+        let aside = |line: &&Line| line.phase == Phase::DeadLettered && line.requeued == 0;
+        let lines = self.checker.ledger.lines();
+        let Some(order) = lines.iter().rev().find(aside).map(|line| line.accepted.order) else { return };
+        self.stats.fault("release");
+        self.ask(Waits::Operator, |request| Input::Release { request, order, by });
     }
 
     fn rush(&mut self, by: Operator) {
@@ -76,11 +111,11 @@ impl World {
         format!("k{number}").parse().expect("a sound id")
     }
 
-    fn open_order(&mut self) -> Option<OrderId> {
+    fn recent_order(&mut self, wanted: impl Fn(Phase) -> bool) -> Option<OrderId> {
         let lines = self.checker.ledger.lines();
         let recent = &lines[lines.len().saturating_sub(40)..];
         let open: Vec<OrderId> =
-            recent.iter().filter(|line| line.phase.is_open()).map(|line| line.accepted.order).collect();
+            recent.iter().filter(|line| wanted(line.phase)).map(|line| line.accepted.order).collect();
         if open.is_empty() { None } else { Some(open[self.nemesis.below(open.len())]) }
     }
 
@@ -99,6 +134,9 @@ impl World {
             max_hops: self.nemesis.between(0, 5) as u32,
             migrate: self.nemesis.chance(0.7),
             steal: self.nemesis.chance(0.7),
+            handover: self.nemesis.chance(0.8),
+            handover_max_wait_ms: self.nemesis.between(0, 3_000),
+            max_wait_ms: [0, 2_000, 8_000, 60_000][self.nemesis.below(4)],
             ..PolicyView::default()
         }
     }

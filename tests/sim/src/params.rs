@@ -11,6 +11,10 @@ use crate::dice::Dice;
 use crate::mutants::Mutant;
 use crate::queue::{MS, SECOND, Time};
 
+/// How far a clock is from the true rate: the promise is a ratio of 1.2 between two clocks (1.2 s * 1.2 < 1.5 s), so each
+/// may be off by its root in either direction.
+pub const SKEW: f64 = 1.095;
+
 /// Which faults a run may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Scenario {
@@ -82,6 +86,10 @@ pub struct Params {
     pub failures: f64,
     /// The last dish always fails where commands cook.
     pub poison: bool,
+    /// An order kills the agent that cooks it.
+    pub killers: f64,
+    /// Seconds of the balancer's clock in one true second.
+    pub balancer_rate: f64,
     /// Mean time between two faults.
     pub fault_every: Time,
     /// Mean time between two operator actions; none if 0.
@@ -98,7 +106,7 @@ impl Params {
         let calm = scenario == Scenario::Calm;
         let city = city(&mut dice);
         let count = dice.between(1, 8) as usize;
-        let commands = dice.chance(0.3);
+        let commands = dice.chance(0.5);
         let skewed = matches!(scenario, Scenario::All | Scenario::Pause) && dice.chance(0.7);
         let kitchens: Vec<KitchenParams> =
             (0..count).map(|_| kitchen(&mut dice, &city, (commands, skewed), mutant)).collect();
@@ -123,8 +131,10 @@ impl Params {
             urgent: 0.1,
             failures: dice.real(0.0, 0.05),
             poison: dice.chance(0.3),
-            fault_every: dice.between(2, 15) * SECOND,
-            operate_every: if calm { 0 } else { dice.between(4, 20) * SECOND },
+            killers: if calm { 0.0 } else { dice.real(0.0, 0.01) },
+            balancer_rate: if skewed { dice.real(1.0 / SKEW, SKEW) } else { 1.0 },
+            fault_every: dice.between(1_000, 6_000) * MS,
+            operate_every: if calm { 0 } else { dice.between(2, 10) * SECOND },
             inside_every: 64,
             city,
             kitchens,
@@ -165,10 +175,9 @@ fn dish(dice: &mut Dice, number: u64) -> Dish {
 fn kitchen(dice: &mut Dice, city: &City, (commands, skewed): (bool, bool), mutant: Option<Mutant>) -> KitchenParams {
     let capacity = dice.between(1, 12) as u32;
     let dishes = 0..city.menu.dishes.len();
-    // The promise is a ratio of 1.2 between two clocks, in either direction: 1.2 s * 1.2 < 1.5 s.
     let clock_rate = match (skewed, mutant) {
         (_, Some(Mutant::SlowClock)) => 0.55,
-        (true, _) => dice.real(1.0 / 1.2, 1.2),
+        (true, _) => dice.real(1.0 / SKEW, SKEW),
         (false, _) => 1.0,
     };
     KitchenParams {
@@ -202,13 +211,15 @@ impl fmt::Display for Params {
         )?;
         writeln!(
             f,
-            "  loss {:.3}, twice {:.3}; a fault each {} s, an operator's action each {} s; failures {:.3}, poison {}",
+            "  loss {:.3}, twice {:.3}; a fault each {} ms, an operator's action each {} s; failures {:.3}, poison {}, killers {:.3}; the balancer's clock {:.3}",
             self.loss,
             self.twice,
-            self.fault_every / SECOND,
+            self.fault_every / MS,
             self.operate_every / SECOND,
             self.failures,
-            self.poison
+            self.poison,
+            self.killers,
+            self.balancer_rate
         )?;
         for (number, kitchen) in self.kitchens.iter().enumerate() {
             writeln!(

@@ -24,6 +24,24 @@ pub enum Heal {
     Slow(usize),
     BalancerStart,
     BalancerResume,
+    /// The standby takes over, if nobody leads.
+    TakeOver,
+    /// The standby kills a leader that has been silent for too long, and takes over.
+    Depose {
+        process: u64,
+    },
+    /// The leader dies while an order is on its way between two kitchens.
+    KillLeader {
+        process: u64,
+    },
+    DiskSpace,
+    Grey(usize),
+    Stuck(usize),
+    /// An order, or a flapping power supply, kills this process.
+    Kill {
+        kitchen: usize,
+        process: u64,
+    },
 }
 
 /// One entry. `process` says for which life of a program it is: after a crash it means nothing.
@@ -66,6 +84,12 @@ pub enum What {
     Fault,
     /// A fault ends.
     Heal(Heal),
+    /// The standby reads on in the ledger.
+    Follow,
+    /// The shell looks how its disk is.
+    DiskLook { process: u64 },
+    /// A supervisor has seen this process of the kitchen end, or says so.
+    Gone { kitchen: usize, pid: u32 },
     /// The checker looks at deadlines.
     Audit,
     /// The safety phase is over.

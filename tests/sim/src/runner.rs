@@ -130,6 +130,10 @@ impl Summary {
         sum.cancelled += one.cancelled;
         sum.dead_lettered += one.dead_lettered;
         sum.moves += one.moves;
+        sum.handovers += one.handovers;
+        sum.requeued += one.requeued;
+        sum.drained += one.drained;
+        sum.exited += one.exited;
         sum.moves_failed += one.moves_failed;
         sum.recovered += one.recovered;
         sum.stale_refused += one.stale_refused;
@@ -167,9 +171,13 @@ impl Summary {
             self.most_leased.0,
             self.most_leased.1
         );
+        println!(
+            "handed over {}, drained {}, released from quarantine {}, deaths believed {}",
+            tally.handovers, tally.drained, tally.requeued, tally.exited
+        );
         println!("replies {}, retries {}, key conflicts {}", self.replies, self.retries, self.conflicts);
         let faults: Vec<String> = self.faults.iter().map(|(name, count)| format!("{name} {count}")).collect();
-        println!("faults: {}", faults.join(", "));
+        println!("faults {}: {}", self.faults.values().sum::<u64>(), faults.join(", "));
         println!(
             "slowest drain {:.1} s (seed {}); longest overlap after a drain's deadline {} ms",
             self.slowest_drain.0 as f64 / SECOND as f64,

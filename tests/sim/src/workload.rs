@@ -8,6 +8,7 @@ use protocol::city::{DishNo, ZoneNo};
 use protocol::{Item, Priority};
 
 use crate::balancer::Waits;
+use crate::kitchens::KILLER;
 use crate::queue::{MS, SECOND, Time, What};
 use crate::world::World;
 
@@ -57,7 +58,9 @@ impl World {
             self.work.chance(0.85).then(|| format!("key-{number}").into_boxed_str())
         };
         let priority = if self.work.chance(self.params.urgent) { Priority::High } else { Priority::Normal };
-        NewOrder { items, zone, customer: Some(format!("c{number}").into_boxed_str()), priority, key }
+        let who = if self.work.chance(self.params.killers) { KILLER } else { "c" };
+        let customer = Some(format!("{who}{number}").into_boxed_str());
+        NewOrder { items, zone, customer, priority, key }
     }
 
     /// The client sends its request, and waits.

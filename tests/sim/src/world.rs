@@ -17,6 +17,7 @@ use crate::kitchens::Kitchen;
 use crate::network::Conn;
 use crate::params::{KitchenParams, Params};
 use crate::queue::{Queue, SECOND, Time, What};
+use crate::standby::Standby;
 use crate::workload::Client;
 
 /// What is counted on the way.
@@ -88,6 +89,12 @@ pub struct World {
     pub parked: Vec<usize>,
     pub disk: Disk,
     pub stall_next: bool,
+    /// The next sync fails.
+    pub fail_next: bool,
+    /// The disk has no space until then.
+    pub disk_full_until: Time,
+    /// The process that follows.
+    pub standby: Standby,
     pub checker: Checker,
     pub stats: Stats,
     pub calm: bool,
@@ -129,6 +136,9 @@ impl World {
             parked: Vec::new(),
             disk: Disk::default(),
             stall_next: false,
+            fail_next: false,
+            disk_full_until: 0,
+            standby: Standby::default(),
             checker: Checker::default(),
             stats: Stats::default(),
             calm: false,
@@ -146,6 +156,7 @@ impl World {
         self.start_balancer();
         (0..self.kitchens.len()).for_each(|number| self.start_agent(number));
         self.queue.at(SECOND / 2, What::NewClient);
+        self.queue.at(SECOND, What::Follow);
         self.queue.at(2 * SECOND, What::Fault);
         if self.params.operate_every > 0 {
             self.queue.at(3 * SECOND, What::Operate);
@@ -205,16 +216,29 @@ impl World {
             What::Operate => self.operate(),
             What::Fault => self.fault(),
             What::Heal(heal) => self.end_fault(heal),
+            What::Follow => self.follow(),
+            What::DiskLook { process } => self.look_at_disk(process),
+            What::Gone { kitchen, pid } => self.report_gone(kitchen, pid),
             What::Audit => self.audit(),
             What::Calm => self.calm_down(),
         }
+    }
+
+    /// Kitchens that the core keeps orders from for a reason that it shows: flapping ones, slow ones, and those that come
+    /// back.
+    fn resting_kitchens(&self) -> Vec<bool> {
+        let Some(core) = &self.balancer.core else { return Vec::new() };
+        let numbers = (0..core.state().kitchens().len()).filter_map(|number| u32::try_from(number).ok());
+        let mono = self.balancer_mono();
+        numbers.map(|number| core.note(mono, balancer_core::KitchenNo(number)).is_some()).collect()
     }
 
     fn audit(&mut self) {
         self.queue.at(self.now + deadlines::EVERY, What::Audit);
         if self.balancer.core.is_some() && !self.balancer.paused {
             let steady = if self.balancer.is_stalled(self.now) { self.now } else { self.balancer.steady };
-            self.checker.audit(self.now, steady);
+            let resting = self.resting_kitchens();
+            self.checker.audit(self.now, steady, &resting);
         }
         if !self.calm {
             return;
@@ -247,16 +271,18 @@ impl World {
     pub fn time_to_drain(&self) -> Time {
         let menu = &self.params.city.menu;
         let open = self.checker.ledger.lines().iter().filter(|line| line.phase.is_open());
-        let work = open.map(|line| {
-            protocol::order::plan(&line.accepted.items, menu).iter().map(|stage| u64::from(stage.ms)).sum::<u64>()
-        });
+        let outside = self.clients.iter().filter(|client| !client.answered);
+        let items = open.map(|line| &line.accepted.items).chain(outside.map(|client| &client.order.items));
+        let work =
+            items.map(|items| protocol::order::plan(items, menu).iter().map(|stage| u64::from(stage.ms)).sum::<u64>());
         let (sum, largest) = work.fold((0, 0), |(sum, largest), one| (sum + one, largest.max(one)));
         let living = || self.kitchens.iter().filter(|kitchen| !kitchen.dead).map(|kitchen| &kitchen.params);
         let speed = |one: &KitchenParams| f64::from(one.stations) * one.speed;
         let together: f64 = living().map(speed).sum();
         let line = |one: &KitchenParams| f64::from(places(one.capacity, one.stations)) * largest as f64 / speed(one);
         let longest = living().map(line).fold(0.0, f64::max);
-        40 * SECOND + ((sum as f64 * 3.0 / together.max(0.1) + longest) * 1e3) as Time
+        // The longest hold-down of a flapping kitchen, and three deaths by each killer.
+        120 * SECOND + ((sum as f64 * 3.0 / together.max(0.1) + longest) * 1e3) as Time
     }
 
     /// The last checks, and the sums.

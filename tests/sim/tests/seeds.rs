@@ -4,6 +4,7 @@
 
 use sim::mutants::Mutant;
 use sim::params::Scenario;
+use sim::regressions::REGRESSIONS;
 use sim::runner::{self, Plan};
 
 fn plan(scenario: Scenario, runs: u64) -> Plan {
@@ -39,6 +40,14 @@ fn no_rule_breaks_under_one_kind_of_fault() {
 }
 
 #[test]
+fn what_was_once_wrong_stays_right() {
+    for (scenario, seed, what) in REGRESSIONS {
+        let outcome = runner::one(seed, scenario, None);
+        assert!(outcome.violations.is_empty(), "{what}: {:?}", outcome.violations);
+    }
+}
+
+#[test]
 fn a_seed_gives_the_same_run_twice() {
     let summary = runner::run(&Plan { twice: true, seed: 500, ..plan(Scenario::All, 4) });
     assert!(summary.failed.is_empty(), "{:?}", summary.failed.first().map(|outcome| &outcome.violations));
@@ -47,7 +56,7 @@ fn a_seed_gives_the_same_run_twice() {
 #[test]
 fn every_missing_guard_is_noticed() {
     for mutant in Mutant::ALL {
-        let summary = runner::run(&Plan { mutant: Some(mutant), stop_at_first: true, ..plan(Scenario::Crash, 20) });
+        let summary = runner::run(&Plan { mutant: Some(mutant), stop_at_first: true, ..plan(Scenario::All, 40) });
         assert!(!summary.failed.is_empty(), "nobody noticed that {} is missing", mutant.name());
     }
 }

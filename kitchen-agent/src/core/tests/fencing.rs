@@ -11,7 +11,7 @@ fn an_unanswered_agent_stops_exactly_a_fence_after_the_heartbeat_the_lease_was_g
     story.expect(&[]);
     assert_eq!(story.agent.leases().next(), Some((lease(1, 1), true, ms(2_200))));
     story.until(2_200);
-    story.expect(&["kill o1@1"]);
+    story.expect(&["kill o1@1", "declined o1@1: Fenced"]);
     assert_eq!((story.agent.holding(), story.agent.counters().fenced), (0, 1));
 }
 
@@ -20,7 +20,12 @@ fn a_stage_that_would_end_at_the_fence_does_not_count() {
     let mut story = Story::welcomed(AgentConfig { speed: 0.25, ..config() });
     story.cook_seen(0, 1, 1, SOUP); // three stages of 400 ms: done at 2.2 s, the very moment of the fence
     story.until(2_200);
-    story.expect(&["started o1@1 stage 0", "stage_done o1@1 stage 0", "stage_done o1@1 stage 1"]);
+    story.expect(&[
+        "started o1@1 stage 0",
+        "stage_done o1@1 stage 0",
+        "stage_done o1@1 stage 1",
+        "declined o1@1: Fenced",
+    ]);
     assert_eq!(story.agent.counters().fenced, 1);
 }
 
@@ -105,7 +110,13 @@ fn an_order_that_arrives_after_its_fence_is_declined_as_late() {
     story.cook_seen(1, 2, 2, SOUP);
     story.cook_seen(0, 3, 3, SOUP);
     story.cook_seen(99, 4, 4, SOUP); // a heartbeat that was never sent
-    story.expect(&["started o1@1 stage 0", "declined o2@2: Late", "declined o3@3: Late", "declined o4@4: Late"]);
+    story.expect(&[
+        "started o1@1 stage 0",
+        "declined o1@1: Fenced",
+        "declined o2@2: Late",
+        "declined o3@3: Late",
+        "declined o4@4: Late",
+    ]);
 }
 
 #[test]

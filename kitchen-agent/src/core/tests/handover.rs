@@ -95,7 +95,7 @@ fn without_a_word_and_without_renewal_the_fence_comes_before_it_would_go_on() {
     story.until_answered(1_050); // its fence is at 2.2 s
     story.hear(hand_over(1, 0));
     story.until(9_000);
-    story.expect(&["paused o1@1 after 0"]);
+    story.expect(&["paused o1@1 after 0", "declined o1@1: Fenced"]);
     assert_eq!((story.agent.holding(), story.agent.counters().fenced), (0, 1));
 }
 

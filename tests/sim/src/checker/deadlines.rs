@@ -12,14 +12,14 @@ use crate::queue::{MS, SECOND, Time};
 
 /// How often the deadlines are looked at.
 pub const EVERY: Time = 250 * MS;
-/// Beyond a lease: the balancer's tick of 100 ms, a sync, and scheduling.
-const MARGIN: Time = 100 * MS + 250 * MS;
+/// Beyond a lease: the balancer's tick of 100 ms, a sync and scheduling, and a clock that is a tenth slow.
+const MARGIN: Time = 100 * MS + 250 * MS + 150 * MS;
 /// A kitchen counts as heard if its last heartbeat came within this; below what makes it suspected (750 ms).
 const HEARD: Time = 500 * MS;
 /// A kitchen that declined may be closing for so long: the agent's grace, and a second.
 const CLOSING: Time = 6 * SECOND;
-/// An order may wait this long although a kitchen has been free all the time: two time-outs of a move and more.
-const QUEUE_PATIENCE: Time = 4 * SECOND;
+/// An order may wait this long although a kitchen has been free all the time: a handover may keep its place for 5 s.
+const QUEUE_PATIENCE: Time = 8 * SECOND;
 
 /// Since when each kitchen (by its number in the ledger) could have taken an order.
 #[derive(Debug, Default)]
@@ -38,9 +38,9 @@ impl Deadlines {
     }
 
     /// Looks at all deadlines; `steady` is since when the balancer has been able to act.
-    pub fn audit(&mut self, ledger: &mut Ledger, now: Time, steady: Time) {
+    pub fn audit(&mut self, ledger: &mut Ledger, now: Time, steady: Time, resting: &[bool]) {
         self.leases(ledger, now, steady);
-        self.free_places(ledger, now);
+        self.free_places(ledger, now, resting);
         let Some(waits) = oldest_waiting(ledger) else { return };
         let since = |kitchen: &Option<Time>| kitchen.map(|since| since.max(steady));
         let idle =
@@ -69,14 +69,15 @@ impl Deadlines {
         }
     }
 
-    fn free_places(&mut self, ledger: &Ledger, now: Time) {
+    fn free_places(&mut self, ledger: &Ledger, now: Time, resting: &[bool]) {
         self.free_since.resize(ledger.kitchens.len(), None);
-        for (kitchen, since) in ledger.kitchens.iter().zip(&mut self.free_since) {
+        for (number, (kitchen, since)) in ledger.kitchens.iter().zip(&mut self.free_since).enumerate() {
+            let rests = resting.get(number).copied().unwrap_or(false);
             let heard = self.heard.get(kitchen.actor).is_some_and(|heard| now <= heard + HEARD);
             let open = kitchen.alive && kitchen.schedulable == Schedulable::Open;
             let free = kitchen.held < kitchen.places;
             let willing = kitchen.declined.is_none_or(|declined| now > declined + CLOSING);
-            *since = if heard && open && free && willing { Some(since.unwrap_or(now)) } else { None };
+            *since = if heard && open && free && willing && !rests { Some(since.unwrap_or(now)) } else { None };
         }
     }
 }

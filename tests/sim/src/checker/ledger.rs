@@ -54,7 +54,12 @@ pub struct Line {
     pub ended_at: Time,
     pub token: FencingToken,
     pub kitchen: usize,
-    pub strikes: u8,
+    pub half_strikes: u8,
+    pub stages_done: u8,
+    /// The checkpoint from which the newest lease goes on.
+    pub stages_at_lease: u8,
+    /// How often it was taken out of quarantine.
+    pub requeued: u32,
     pub attempts: u32,
     pub lost_by: Option<LossCause>,
     pub completed: Option<FencingToken>,
@@ -69,6 +74,8 @@ pub struct Line {
 pub struct KitchenLine {
     /// Which kitchen of the simulation.
     pub actor: usize,
+    /// The process that registered last.
+    pub session: u64,
     pub alive: bool,
     pub schedulable: Schedulable,
     pub places: u32,
@@ -90,12 +97,27 @@ pub struct Tally {
     pub cancelled: u64,
     pub dead_lettered: u64,
     pub moves: u64,
+    pub handovers: u64,
+    pub requeued: u64,
+    pub drained: u64,
+    pub exited: u64,
     pub moves_failed: u64,
     pub recovered: u64,
     pub stale_refused: u64,
     pub declined: u64,
     /// The most leases of one order.
     pub attempts_max: u32,
+}
+
+/// What a row says that the world can be held against.
+#[derive(Debug, Default)]
+pub struct Claims {
+    /// Orders that were leased.
+    pub leased: Vec<OrderId>,
+    /// Kitchens, by number, that are empty.
+    pub drained: Vec<usize>,
+    /// Kitchens, by number, and the session that has ended.
+    pub exited: Vec<(usize, u64)>,
 }
 
 /// The fold.
@@ -141,8 +163,8 @@ impl Ledger {
         self.position
     }
 
-    /// Takes a durable row in; gives the orders that were leased by it.
-    pub fn take(&mut self, now: Time, row: &Row) -> Vec<OrderId> {
+    /// Takes a durable row in; gives what it claims.
+    pub fn take(&mut self, now: Time, row: &Row) -> Claims {
         if row.first != self.position + 1 {
             self.object("I5", format!("a row begins at {} after {}", row.first, self.position));
         }
@@ -150,26 +172,26 @@ impl Ledger {
             Ok(events) => events,
             Err(why) => {
                 self.object("I5", why);
-                return Vec::new();
+                return Claims::default();
             }
         };
-        let mut leased = Vec::new();
+        let mut claims = Claims::default();
         for event in &events {
             self.position += 1;
             self.tally.events += 1;
-            self.fold(now, event, &mut leased);
+            self.fold(now, event, &mut claims);
         }
         if row.epoch.0 != self.epoch {
             self.object("I5", format!("a row of epoch {} in epoch {}", row.epoch, self.epoch));
         }
-        leased
+        claims
     }
 
     pub(super) fn object(&mut self, rule: &'static str, what: String) {
         self.problems.push((rule, what));
     }
 
-    fn fold(&mut self, now: Time, recorded: &Recorded, leased: &mut Vec<OrderId>) {
+    fn fold(&mut self, now: Time, recorded: &Recorded, claims: &mut Claims) {
         match &recorded.event {
             Event::EpochStarted { epoch } => {
                 if epoch.0 != self.epoch + 1 {
@@ -180,10 +202,14 @@ impl Ledger {
             Event::Accepted(accepted) => self.accepted(now, accepted),
             Event::Leased { order, kitchen, token, cause } => {
                 self.leased(now, *order, kitchen.index(), *token, *cause);
-                leased.push(*order);
+                claims.leased.push(*order);
             }
             Event::Started { order, token, .. } => self.started(now, *order, *token),
-            Event::StageDone { order, token, .. } => _ = self.held(*order, *token, "stage done"),
+            Event::StageDone { order, token, stage } => {
+                if let Some(line) = self.held(*order, *token, "stage done") {
+                    line.stages_done = line.stages_done.max(stage + 1).min(line.accepted.stages);
+                }
+            }
             Event::Completed { order, token, .. } => self.completed(now, *order, *token),
             Event::AttemptFailed { order, token, .. } => self.ended_without(now, *order, *token, None),
             Event::LeaseLost { order, token, cause } => self.ended_without(now, *order, *token, Some(*cause)),
@@ -193,7 +219,7 @@ impl Ledger {
             }
             Event::DeadLettered { order, .. } => {
                 self.tally.dead_lettered += 1;
-                let strikes = self.line(*order).map_or(0, |line| line.strikes);
+                let strikes = self.line(*order).map_or(0, |line| line.half_strikes / 2);
                 if strikes < 3 {
                     self.object("I1", format!("{order} is set aside after {strikes} strikes"));
                 }
@@ -216,6 +242,7 @@ impl Ledger {
                 };
                 let line = KitchenLine {
                     actor: one.id.as_str()[1..].parse().unwrap_or(usize::MAX),
+                    session: one.session,
                     alive: true,
                     schedulable,
                     places: places(one.capacity, one.stations),
@@ -230,6 +257,10 @@ impl Ledger {
                 }
             }
             Event::KitchenLost { kitchen, cause, .. } => {
+                if *cause == LossCause::ProcessExited {
+                    self.tally.exited += 1;
+                    claims.exited.push((kitchen.index(), self.kitchens[kitchen.index()].session));
+                }
                 let kitchen = &mut self.kitchens[kitchen.index()];
                 kitchen.alive = false;
                 if *cause == LossCause::AgentLeft && kitchen.schedulable == Schedulable::Open {
@@ -241,12 +272,20 @@ impl Ledger {
                 self.kitchens[kitchen.index()].schedulable = *schedulable;
             }
             Event::DrainStarted { kitchen, .. } => self.kitchens[kitchen.index()].schedulable = Schedulable::Draining,
-            Event::Drained { kitchen } => self.kitchens[kitchen.index()].schedulable = Schedulable::Cordoned,
+            Event::Drained { kitchen } => {
+                self.tally.drained += 1;
+                claims.drained.push(kitchen.index());
+                let held = self.kitchens[kitchen.index()].held;
+                if held > 0 {
+                    self.object("drain", format!("kitchen {} is drained and holds {held}", kitchen.index()));
+                }
+                self.kitchens[kitchen.index()].schedulable = Schedulable::Cordoned;
+            }
+            Event::Requeued { order, .. } => self.requeued(now, *order),
+            Event::HandedOver { order, token, .. } => _ = self.held(*order, *token, "handed over"),
             Event::CityChanged { .. }
             | Event::PolicySet { .. }
             | Event::MoveOrdered { .. }
-            | Event::HandedOver { .. }
-            | Event::Requeued { .. }
             | Event::PolicyChanged { .. }
             | Event::RushStarted { .. }
             | Event::RushEnded { .. } => {}
@@ -273,7 +312,10 @@ impl Ledger {
             ended_at: 0,
             token: FencingToken::default(),
             kitchen: 0,
-            strikes: 0,
+            half_strikes: 0,
+            stages_done: 0,
+            stages_at_lease: 0,
+            requeued: 0,
             attempts: 0,
             lost_by: None,
             completed: None,
@@ -290,9 +332,21 @@ impl Ledger {
         self.newest = token;
         let Some(line) = self.line(id) else { return self.object("I1", format!("{id} is leased and unknown")) };
         let (phase, from) = (line.phase, line.kitchen);
-        let moved = matches!(cause, Cause::Reassign { .. });
-        self.tally.moves += u64::from(moved);
-        let fits = if moved { phase == Phase::Leased } else { phase == Phase::Queued };
+        let half_strikes = line.half_strikes;
+        let fits = match cause {
+            Cause::Dispatch | Cause::Recover { .. } | Cause::Retry | Cause::Release => phase == Phase::Queued,
+            Cause::Reassign { from: source, .. } => {
+                self.tally.moves += 1;
+                phase == Phase::Leased && source.index() == from
+            }
+            Cause::Handover { from: source, .. } => {
+                self.tally.handovers += 1;
+                phase == Phase::Cooking && source.index() == from
+            }
+        };
+        if half_strikes >= 6 {
+            self.object("quarantine", format!("{id} is leased again after {half_strikes} half strikes"));
+        }
         if !fits {
             self.object("I3", format!("{id} is leased ({cause:?}) while {phase:?}"));
         }
@@ -308,6 +362,7 @@ impl Ledger {
         }
         if let Some(line) = self.line_mut(id) {
             line.phase = Phase::Leased;
+            line.stages_at_lease = line.stages_done;
             line.since = now;
             line.sign = now;
             line.token = token;
@@ -360,9 +415,13 @@ impl Ledger {
         if lost.is_none() {
             line.failed.push(token);
         }
-        if lost.is_none() || line.phase == Phase::Cooking {
-            line.strikes += 1;
-        }
+        let death =
+            matches!(lost, Some(LossCause::AgentRestarted | LossCause::KitchenSilent | LossCause::ProcessExited));
+        line.half_strikes = line.half_strikes.saturating_add(match line.phase {
+            Phase::Cooking => 2,
+            _ if lost.is_none() => 2,
+            _ => u8::from(death),
+        });
         line.lost_by = lost;
         line.phase = Phase::Queued;
         line.since = now;
@@ -370,6 +429,20 @@ impl Ledger {
         self.kitchens[kitchen].held -= 1;
         if lost == Some(LossCause::Declined) {
             self.kitchens[kitchen].declined = Some(now);
+        }
+    }
+
+    fn requeued(&mut self, now: Time, id: OrderId) {
+        self.tally.requeued += 1;
+        let found = self.line(id).map(|line| line.phase);
+        if found != Some(Phase::DeadLettered) {
+            return self.object("quarantine", format!("{id} is released and was {found:?}"));
+        }
+        if let Some(line) = self.line_mut(id) {
+            line.phase = Phase::Queued;
+            line.since = now;
+            line.half_strikes = 0;
+            line.requeued += 1;
         }
     }
 

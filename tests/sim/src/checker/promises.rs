@@ -43,7 +43,7 @@ impl Promises {
                     }
                 }
             }
-            Reply::Refused(Refused::QueueFull { .. } | Refused::TooManyOpen { .. }) => {}
+            Reply::Refused(why) if why.is_at_the_door() => {}
             Reply::Done(_) | Reply::Refused(_) => {
                 ledger.object("I1", format!("a client was answered {reply:?}"));
             }
@@ -81,6 +81,16 @@ impl Promises {
         match message {
             BalancerMessage::Cook { cook, .. } => {
                 let lease = cook.lease;
+                let known = ledger.line(lease.order).map(|line| (line.token, line.stages_at_lease, line.stages_done));
+                // Told again after a stall, it may be as old as the lease; never older.
+                if let Some((token, least, done)) = known
+                    && token == lease.token
+                    && !(least..=done).contains(&cook.from_stage)
+                {
+                    let from = cook.from_stage;
+                    ledger
+                        .object("checkpoint", format!("{} goes on from stage {from}, {least} were done", lease.order));
+                }
                 if ledger.line(lease.order).is_none_or(|line| line.token < lease.token) {
                     ledger.object("I6", format!("{} is told under {}, which is not durable", lease.order, lease.token));
                 }
