@@ -32,6 +32,8 @@ use answer::{Answer, Response};
 
 /// Connections at one time: 10,000 clients, 1,000 consoles, and some to spare. About 3 kB each when idle.
 const CONNECTIONS_MAX: usize = 12_000;
+/// Connections beyond that which take everything but new orders: customers never lock the operators and kitchens out.
+const RESERVED_MAX: usize = 1_000;
 /// The whole head of a request comes within this time.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// A request's head is at most so long, in bytes.
@@ -40,16 +42,19 @@ const HEAD_MAX: usize = 16 * 1024;
 /// Serves until told to end, then lets running requests finish.
 pub(crate) async fn serve(listener: TcpListener, node: Arc<Node>, mut shutdown: Shutdown) {
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let reserved = Arc::new(Semaphore::new(RESERVED_MAX));
     let mut connections = tokio::task::JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     // Over the limit the connection is closed: a client sees that, and an open one is not slowed down.
-                    if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
+                    let place = Arc::clone(&places).try_acquire_owned();
+                    let takes_orders = place.is_ok();
+                    if let Ok(place) = place.or_else(|_| Arc::clone(&reserved).try_acquire_owned()) {
                         let (node, shutdown) = (Arc::clone(&node), shutdown.clone());
                         connections.spawn(async move {
-                            connection(stream, node, shutdown, Arc::new(place)).await;
+                            connection(stream, node, shutdown, Arc::new(place), takes_orders).await;
                         });
                     }
                 }
@@ -67,14 +72,27 @@ pub(crate) async fn serve(listener: TcpListener, node: Arc<Node>, mut shutdown: 
     while connections.join_next().await.is_some() {}
 }
 
-async fn connection(stream: TcpStream, node: Arc<Node>, mut shutdown: Shutdown, place: Arc<OwnedSemaphorePermit>) {
+async fn connection(
+    stream: TcpStream,
+    node: Arc<Node>,
+    mut shutdown: Shutdown,
+    place: Arc<OwnedSemaphorePermit>,
+    takes_orders: bool,
+) {
     // Without it small answers would wait for the client's acknowledgement; failing costs only time.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |mut request: Request<Incoming>| {
         let node = Arc::clone(&node);
         // A WebSocket keeps its connection's place after the upgrade.
         request.extensions_mut().insert(Arc::clone(&place));
-        async move { Ok::<_, std::convert::Infallible>(timed(node, request).await) }
+        async move {
+            let refused = !takes_orders && places_orders(&request);
+            Ok::<_, std::convert::Infallible>(if refused {
+                Answer::from(problem::too_many_connections()).closing().into_response()
+            } else {
+                timed(node, request).await
+            })
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -92,6 +110,13 @@ async fn connection(stream: TcpStream, node: Arc<Node>, mut shutdown: Shutdown, 
             let _ = served.await;
         }
     }
+}
+
+/// Whether a request brings new orders.
+fn places_orders(request: &Request<Incoming>) -> bool {
+    let path = request.uri().path().trim_end_matches('/');
+    let path = path.strip_prefix(protocol::api::PREFIX);
+    request.method() == Method::POST && matches!(path, Some("/orders" | "/orders/batch"))
 }
 
 async fn timed(node: Arc<Node>, request: Request<Incoming>) -> Response {

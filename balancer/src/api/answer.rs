@@ -52,6 +52,12 @@ impl Answer {
         self
     }
 
+    /// Ends the connection after this answer.
+    pub(super) fn closing(mut self) -> Self {
+        self.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        self
+    }
+
     /// 101.
     pub(super) fn switching(accept: &str) -> Self {
         let mut headers = HeaderMap::new();

@@ -152,6 +152,12 @@ pub(super) fn unknown_outcome() -> Problem {
     later(problem(503, "unknown_outcome", "The outcome is not known", detail), limits::RETRY_AFTER)
 }
 
+/// As many connections bring orders as may.
+pub(super) fn too_many_connections() -> Problem {
+    let detail = "too many connections are open; this one takes operators' requests only";
+    later(problem(503, "too_many_connections", "Too many connections", detail), limits::RETRY_AFTER)
+}
+
 /// A standby holds as many requests as it may.
 pub(super) fn too_many_parked() -> Problem {
     let detail = "this standby holds as many requests for the leader as it may";
