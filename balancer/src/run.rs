@@ -13,6 +13,7 @@ use color_eyre::eyre::{Context, eyre};
 use protocol::link::Timing;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::background::Background;
 use crate::config::Args;
@@ -21,7 +22,7 @@ use crate::leadership::{Leader, Peers};
 use crate::ledger::{self, Durable};
 use crate::recovery::Snapshots;
 use crate::shutdown::Shutdown;
-use crate::standby::{self, Followed, Node};
+use crate::standby::{self, Followed, Node, Won};
 use crate::{VERSION, api, feed, projection, scrub};
 
 /// What is being answered when the end comes gets this long.
@@ -40,7 +41,7 @@ pub fn main(args: Args) -> Result<()> {
 }
 
 async fn run(args: Args) -> Result<()> {
-    let (city, policy) = args.check()?;
+    args.check()?;
     let mut shutdown = Shutdown::listen(args.die_with_parent).wrap_err("cannot listen for signals")?;
     let listener = TcpListener::bind(args.listen).await.map_err(|error| unbound(&args, &error))?;
     let url = url_of(listener.local_addr().wrap_err("the listener has no address")?);
@@ -61,12 +62,32 @@ async fn run(args: Args) -> Result<()> {
             return Ok(());
         }
     };
-    let Followed { state, snapshot, .. } = won.followed;
-    tracing::info!(position = %state.position(), %snapshot, after = ?began.elapsed(), "the ledger is this balancer's");
+    tracing::info!(position = %won.followed.state.position(), after = ?began.elapsed(), "the ledger is this balancer's");
+    let reign = begin(&args, &node, won, started).await?;
+    if !said {
+        say_ready(&url);
+    }
+    shutdown.wanted().await;
+    if tokio::time::timeout(GRACE, serving).await.is_err() {
+        tracing::warn!("some connections did not end in time");
+    }
+    end(reign).await
+}
 
-    let (durable, mut released) = mpsc::unbounded_channel::<Durable<After>>();
+/// A leader at work.
+struct Reign {
+    hub: Arc<Hub>,
+    beside: [Background; 2],
+    releasing: JoinHandle<Snapshots>,
+}
+
+/// From a ledger that is this process's to a leader that everybody can find.
+async fn begin(args: &Args, node: &Node, won: Won, started: Duration) -> Result<Reign> {
+    let (city, policy) = args.check()?;
+    let Won { journal, followed: Followed { state, snapshot, .. } } = won;
+    let (durable, released) = mpsc::unbounded_channel::<Durable<After>>();
     let ledger = ledger::spawn(
-        won.journal,
+        journal,
         move |turns| {
             // Nobody takes them only when the process is ending.
             let _ = durable.send(turns);
@@ -77,9 +98,9 @@ async fn run(args: Args) -> Result<()> {
         },
     )
     .wrap_err("cannot start the ledger's thread")?;
-    let mut snapshots =
-        Snapshots::start(args.data_dir.clone(), snapshot).wrap_err("cannot start the snapshot thread")?;
+    let snapshots = Snapshots::start(args.data_dir.clone(), snapshot).wrap_err("cannot start the snapshot thread")?;
     let settings = Settings { timing: Timing::DEFAULT, seed: crate::clock::now().wall.0, without: None };
+    let url = node.url.clone();
     let peers = Peers::new(args.id.clone(), url.clone());
     let mut hub = Hub::new(Core::new(state, settings), ledger, args.id.clone(), args.data_dir.clone(), peers);
     hub.started = started;
@@ -89,39 +110,39 @@ async fn run(args: Args) -> Result<()> {
     if let Some(why) = hub.lock().core.city_refused() {
         tracing::error!(%why, "the city file is not taken over: the city in the ledger stays in force");
     }
-
     tokio::spawn(Arc::clone(&hub).flush_forever());
     tokio::spawn(Arc::clone(&hub).tick_forever());
     tokio::spawn(Arc::clone(&hub).watch_disk_forever());
     tokio::spawn(feed::run(Arc::clone(&hub)));
-    let releasing = tokio::spawn({
-        let hub = Arc::clone(&hub);
-        async move {
-            while let Some(turns) = released.recv().await {
-                snapshots.reached(turns.position);
-                hub.release(turns);
-            }
-            snapshots
-        }
-    });
+    let releasing = tokio::spawn(release(Arc::clone(&hub), released, snapshots));
     // The new reign is durable before anybody hears of it.
     let epoch = hub.read(|inner, _| inner.core.state().epoch()).await?;
-    let leader = Leader { id: args.id.clone(), pid: std::process::id(), url: url.clone(), epoch };
+    let leader = Leader { id: args.id.clone(), pid: std::process::id(), url, epoch };
     if let Err(error) = leader.write(&args.data_dir) {
         tracing::error!(%error, "LEADER cannot be written: standbys do not find this balancer");
     }
+    tracing::info!(url = leader.url, %epoch, version = VERSION, data_dir = %args.data_dir.display(), "leading");
     node.leads(Arc::clone(&hub), leader);
-    tracing::info!(url, %epoch, version = VERSION, data_dir = %args.data_dir.display(), "leading");
-    if !said {
-        say_ready(&url);
-    }
-
     let beside = beside(&args.data_dir, &hub).wrap_err("cannot start the threads beside the orders")?;
+    Ok(Reign { hub, beside, releasing })
+}
 
-    shutdown.wanted().await;
-    if tokio::time::timeout(GRACE, serving).await.is_err() {
-        tracing::warn!("some connections did not end in time");
+/// Lets go what has become durable, as long as there is a ledger.
+async fn release(
+    hub: Arc<Hub>,
+    mut released: mpsc::UnboundedReceiver<Durable<After>>,
+    mut snapshots: Snapshots,
+) -> Snapshots {
+    while let Some(turns) = released.recv().await {
+        snapshots.reached(turns.position);
+        hub.release(turns);
     }
+    snapshots
+}
+
+/// Everything acknowledged is durable already; here it becomes tidy.
+async fn end(reign: Reign) -> Result<()> {
+    let Reign { hub, beside, releasing } = reign;
     // They write only while this process holds the ledger's lock.
     let ended = tokio::task::spawn_blocking(|| beside.into_iter().for_each(Background::finish));
     ended.await.wrap_err("a thread beside the orders has panicked")?;

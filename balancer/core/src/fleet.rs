@@ -111,6 +111,7 @@ impl Core {
         link.pid = hello.pid;
         link.suspected = false;
         link.closing = false;
+        link.deaf = false;
         link.empty = false;
         // 0 is the hello of this connection: an older heartbeat would make every lease late on arrival.
         link.seq = 0;

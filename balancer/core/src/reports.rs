@@ -145,7 +145,8 @@ impl Core {
         let Standing::Current(_) = self.standing(number, lease) else { return };
         let link = self.soft.link_mut(number);
         link.suspected = true;
-        link.closing |= why == DeclineReason::Closing;
+        link.deaf |= why == DeclineReason::Fenced;
+        link.closing |= link.deaf || why == DeclineReason::Closing;
         self.refresh(number);
         self.lose(now, lease.order, LossCause::Declined);
     }

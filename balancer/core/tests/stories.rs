@@ -201,6 +201,24 @@ fn a_kitchen_that_declines_for_want_of_room_is_asked_again_after_its_next_heartb
 }
 
 #[test]
+fn a_kitchen_that_does_not_hear_loses_its_connection_and_gets_nothing_until_it_says_hello() {
+    let mut town = Town::new();
+    town.open("k1", 4, 2, &["soup"]);
+    town.soup();
+    let (lease, connection) = (town.lease("k1", 1), town.connection("k1"));
+    town.news();
+    town.says("k1", AgentMessage::Declined { lease, why: DeclineReason::Fenced });
+    assert_eq!(town.news(), "lost o1: declined");
+    town.says("k1", AgentMessage::Heartbeat { seq: 9, held: Vec::new() });
+    town.effects.clear();
+    town.advance(100);
+    assert_eq!(town.news(), "", "a heartbeat says that it speaks, not that it hears");
+    assert!(town.effects.contains(&Effect::Close(connection)));
+    town.hello("k1", ConnectionId(901), 1, 4, 2, &["soup"]);
+    assert_eq!(state(&town, 1), OrderState::Leased);
+}
+
+#[test]
 fn a_second_agent_with_a_living_id_is_refused_and_harms_nothing() {
     let mut town = Town::new();
     town.open("k1", 4, 2, &[]);
