@@ -91,7 +91,13 @@ fn first(kitchens: u32) -> Frame {
 }
 
 fn measure(kitchens: u32, size: (u16, u16)) -> io::Result<(Duration, Duration, Duration, u64, u64)> {
-    let setup = Setup { read_only: false, ascii: false, depth: Depth::Rgb, banner: None };
+    let setup = Setup {
+        read_only: false,
+        symbols: chef::console::symbols::Symbols::Unicode,
+        keys: chef::console::keymap::Keymap::default(),
+        depth: Depth::Rgb,
+        banner: None,
+    };
     let app = App::new(setup, Theme::fallback(Depth::Rgb, false), size);
     let mut console = Console::new(app, Sink::default(), Some(Size { width: size.0, height: size.1 }), 10)?;
     console.take(Input::Signal(Signal::Frame(Box::new(first(kitchens)))), Duration::ZERO);

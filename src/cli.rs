@@ -360,9 +360,11 @@ mod tests {
     }
 
     #[test]
-    fn more_than_one_balancer_is_refused_as_usage() {
-        let failure = dispatch(parse("up --balancers 2 --port 0").expect("understood")).expect_err("one is supported");
-        assert_eq!(failure.code, USAGE);
+    fn no_balancer_and_too_many_are_refused_as_usage() {
+        for count in ["0", "6"] {
+            assert!(parse(&format!("up --balancers {count} --port 0")).is_err(), "{count}");
+        }
+        assert!(parse("up --balancers 5 --port 0").is_ok());
     }
 
     #[test]

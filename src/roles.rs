@@ -92,12 +92,16 @@ pub fn repair(
     let repaired = plan.carry_out(dir).map_err(failed)?;
     output::show(format, &repaired, |repaired| {
         let names = |paths: &[std::path::PathBuf]| {
-            let names = paths.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
+            let names =
+                paths.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy().into_owned());
             names.collect::<Vec<_>>().join(", ")
         };
         pairs(&[
             ("repaired", format!("sound up to position {}, epoch {}", repaired.position, repaired.epoch)),
-            ("dropped", format!("{} events, {} acknowledged orders", repaired.dropped.events, repaired.dropped.accepted)),
+            (
+                "dropped",
+                format!("{} events, {} acknowledged orders", repaired.dropped.events, repaired.dropped.accepted),
+            ),
             ("kept", names(&repaired.kept)),
             ("removed", names(&repaired.removed)),
             ("open", repaired.verified.open.to_string()),

@@ -128,7 +128,10 @@ impl Feed {
             }
             // The same move once more, now with its pause: it is known when the target has begun.
             Event::HandedOver { order, pause_ms, .. } => {
-                let Some(moved) = state.migrations().iter().rev().take(MOVES_MAX).find(|one| one.order == *order) else { return };
+                let Some(moved) = state.migrations().iter().rev().take(MOVES_MAX).find(|one| one.order == *order)
+                else {
+                    return;
+                };
                 let pause = Some(u64::from(*pause_ms));
                 (*order, moved.from, moved.to, HopKind::Handover, moved.reason.word(), MoveResult::Done, pause)
             }

@@ -208,7 +208,10 @@ async fn a_balancer_of_another_release_ends_the_agent_with_both_versions() {
     let mut peer = balancer.meet().await;
     peer.socket.send(Message::binary(vec![VERSION + 1, 0])).await.expect("an agent that reads");
     let error = within(agent).await.expect("no panic").expect_err("another release").to_string();
-    assert!(error.contains(&format!("protocol version {VERSION}")) && error.contains(&format!("speaks {}", VERSION + 1)), "{error}");
+    assert!(
+        error.contains(&format!("protocol version {VERSION}")) && error.contains(&format!("speaks {}", VERSION + 1)),
+        "{error}"
+    );
 }
 
 #[tokio::test]

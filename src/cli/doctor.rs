@@ -184,7 +184,8 @@ fn clipboard(facts: &Facts<'_>) -> Finding {
         None if (facts.env)("STY").is_some() => "screen passes it on wrapped; some versions drop long texts",
         None => "y sends it; whether it is taken is a setting of the terminal",
     };
-    let found = facts.clipboard.as_ref().map_or("OSC 52".to_owned(), |value| format!("OSC 52, tmux set-clipboard {value}"));
+    let found =
+        facts.clipboard.as_ref().map_or("OSC 52".to_owned(), |value| format!("OSC 52, tmux set-clipboard {value}"));
     finding("clipboard", found, advice)
 }
 

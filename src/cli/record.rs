@@ -45,7 +45,8 @@ impl Record {
         client.status().await?;
         let mut recorder = console::recorder(&self.file)?;
         let mut err = std::io::stderr();
-        let _ = writeln!(err, "recording into {}; a line typed here becomes a mark, ctrl-c ends it", self.file.display());
+        let _ =
+            writeln!(err, "recording into {}; a line typed here becomes a mark, ctrl-c ends it", self.file.display());
         let lasting = self.lasting.unwrap_or(Duration::MAX);
         let outcome = tokio::select! {
             failure = listen(client, &mut recorder) => Err(failure),

@@ -8,30 +8,53 @@
 //! - `Effects::dirty` is set only if something visible changed.
 
 mod act;
+mod answers;
+pub mod audit;
+mod background;
 pub mod blast;
 pub mod city;
+pub mod command;
 pub mod dialog;
 pub mod events;
 pub mod filter;
+pub mod heat;
+pub mod ledger;
 pub mod moves;
+mod navigate;
 pub mod page;
+pub mod palette;
+mod playback;
+mod pointer;
+mod propose;
+pub mod remarks;
 pub mod rows;
+mod run;
 pub mod series;
+pub mod spacetime;
+pub mod undo;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crossterm::event::{KeyEvent, KeyEventKind};
+use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent};
+use protocol::api::{PolicyChange, PolicyView};
 use protocol::feed::Frame;
 
 use self::city::City;
 use self::dialog::Dialog;
+use self::ledger::Ledger;
 use self::page::Page;
 use self::rows::Rows;
+use self::run::Again;
 use self::series::Moved;
+use self::undo::{Inverse, Undo};
 use super::actions::Context;
 use super::color::Depth;
-use super::link::{Answer, Request, Sent, Signal};
+use super::keymap::Keymap;
+use super::link::{Request, Sent, Signal};
+use super::replay::{Replay, Steer};
+use super::symbols::Symbols;
+use super::tape::Fold;
 use super::theme::Theme;
 use super::untrusted::Untrusted;
 use super::view::layout;
@@ -52,10 +75,20 @@ pub enum Input {
     Key(KeyEvent),
     /// Pasted text; never a command.
     Paste(String),
+    /// A click or a turn of the wheel.
+    Mouse(MouseEvent),
     /// The screen's size: columns, rows.
     Resize(u16, u16),
     /// From the network.
     Signal(Signal),
+    /// The theme's file has changed; as it reads now, or why it cannot be read.
+    Theme(Result<Box<Theme>, String>),
+    /// Another moment of a recording.
+    Rewind(Box<Fold>),
+    /// How the deck is.
+    Deck(Box<Replay>),
+    /// A file that is read or written behind the screen has failed; why.
+    Broken(String),
     /// Time went by.
     Tick,
 }
@@ -75,6 +108,21 @@ pub struct Effects {
     pub urgent: bool,
     /// Send these.
     pub send: Vec<Sent>,
+    /// What the operator wants of the deck.
+    pub steer: Option<Steer>,
+    /// Give this to the clipboard.
+    pub copy: Option<Copied>,
+    /// Whether the mouse is to be heard from now on.
+    pub mouse: Option<bool>,
+}
+
+/// What is copied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// What people call it.
+    pub what: String,
+    /// The text; without anything that could move a cursor.
+    pub text: String,
 }
 
 /// The link, apart from the picture.
@@ -103,6 +151,12 @@ pub enum Screen {
     Fleet,
     /// Orders.
     Flow,
+    /// Drills.
+    Drill,
+    /// Recordings.
+    Replay,
+    /// Proof, audit and events.
+    Ledger,
 }
 
 /// How a message sounds.
@@ -131,8 +185,10 @@ pub struct Toast {
 pub struct Setup {
     /// Nothing may be changed.
     pub read_only: bool,
-    /// Nothing above 0x7f.
-    pub ascii: bool,
+    /// Which glyphs may be written.
+    pub symbols: Symbols,
+    /// Which keys mean what.
+    pub keys: Keymap,
     /// Colours.
     pub depth: Depth,
     /// Shown beside the state of the link, `demo` for instance.
@@ -164,12 +220,38 @@ pub struct App {
     pub toast: Option<Toast>,
     /// The beginning of a key sequence.
     pub prefix: Option<String>,
+    /// The deck, while a recording is played in place of a link.
+    pub replay: Option<Replay>,
+    /// Whether Fleet shows every kitchen as a cell.
+    pub heat: bool,
+    /// The ledger screen.
+    pub ledger: Ledger,
+    /// The last change, while it can be taken back.
+    pub undo: Option<Undo>,
+    /// Whether the mouse is heard.
+    pub mouse: bool,
+    /// What is tuned, if it was asked for.
+    pub policy: Option<PolicyView>,
+    /// Lines of the palette in this session, oldest first.
+    pub lines: Vec<String>,
+    last: Option<Again>,
+    tuning: Option<(Box<PolicyChange>, Option<String>)>,
+    remarks_asked: Option<Duration>,
+    history_asked: bool,
     live: City,
     frozen: Option<Box<(City, u64)>>,
     heard: Option<(Duration, u64)>,
-    pending: HashMap<u64, Request>,
+    pending: HashMap<u64, Asked>,
     next_request: u64,
-    clock: (u64, u64, bool),
+    clock: (u64, u64, bool, u64),
+}
+
+/// A request under way, and what would take it back.
+#[derive(Debug, Clone)]
+struct Asked {
+    request: Request,
+    reason: Option<String>,
+    inverse: Inverse,
 }
 
 impl App {
@@ -188,12 +270,23 @@ impl App {
             rows: Rows::default(),
             toast: None,
             prefix: None,
+            replay: None,
+            heat: false,
+            ledger: Ledger::default(),
+            undo: None,
+            mouse: false,
+            policy: None,
+            lines: Vec::new(),
+            last: None,
+            tuning: None,
+            remarks_asked: None,
+            history_asked: false,
             live: City::default(),
             frozen: None,
             heard: None,
             pending: HashMap::new(),
             next_request: 1,
-            clock: (0, 0, false),
+            clock: (0, 0, false, 0),
         };
         app.relayout();
         app
@@ -203,9 +296,11 @@ impl App {
     pub fn update(&mut self, input: Input, now: Duration) -> Effects {
         self.now = self.now.max(now);
         let mut effects = Effects::default();
+        let by_hand = matches!(input, Input::Key(_) | Input::Paste(_) | Input::Mouse(_) | Input::Resize(..));
         match input {
             Input::Key(key) if key.kind == KeyEventKind::Release => return effects,
             Input::Key(key) => self.key(key, &mut effects),
+            Input::Mouse(event) => self.point(event, &mut effects),
             Input::Paste(text) => {
                 if let Some(dialog) = &mut self.dialog {
                     let verdict = dialog.paste(&text);
@@ -213,14 +308,24 @@ impl App {
                 }
             }
             Input::Resize(columns, rows) => {
-                self.size = (columns, rows);
+                self.size = (columns, rows.saturating_sub(self.deck_rows()));
                 self.relayout();
                 (effects.dirty, effects.urgent) = (true, true);
             }
             Input::Signal(signal) => self.signal(signal, &mut effects),
+            Input::Rewind(fold) => self.rewind(*fold, &mut effects),
+            Input::Deck(replay) => self.follow_deck(*replay, &mut effects),
+            Input::Broken(why) => self.say(Sound::Bad, &why, &mut effects),
+            Input::Theme(Ok(theme)) => self.wear(*theme, &mut effects),
+            Input::Theme(Err(why)) => {
+                self.say(Sound::Bad, &format!("the old look stays: {why}"), &mut effects);
+            }
             Input::Tick => {}
         }
         self.pass_time(&mut effects);
+        if !by_hand {
+            self.ask_behind(&mut effects);
+        }
         effects
     }
 
@@ -254,11 +359,19 @@ impl App {
         effects.dirty |= self.frozen.is_none() && self.shows(moved);
         let renumbered = frame.snapshot.is_some() || !frame.registered.is_empty();
         let ignored = self.live.ignored;
+        let (audited, told) = (self.live.audit.added, self.live.events.added);
         let change = self.live.apply(frame, self.now);
         if self.live.ignored > ignored {
             return;
         }
         self.heard = Some((self.now, frame.age_ms));
+        if frame.snapshot.is_some() {
+            (self.history_asked, self.remarks_asked) = (false, None);
+        }
+        if self.frozen.is_none() {
+            let (audited, told) = (self.live.audit.added - audited, self.live.events.added - told);
+            self.ledger.shift(&self.live, audited, told);
+        }
         if self.frozen.is_some() {
             effects.dirty |= change.visible; // "+N behind"
             return;
@@ -271,25 +384,6 @@ impl App {
         }
         effects.dirty |= change.visible;
         effects.urgent |= change.urgent;
-    }
-
-    fn answer(&mut self, asked: &Request, outcome: Result<Answer, String>, effects: &mut Effects) {
-        for page in &mut self.pages {
-            effects.dirty |= page.take(asked, &outcome);
-        }
-        match outcome {
-            Ok(Answer::Done(text)) => self.say(Sound::Good, &text, effects),
-            Err(why) if asked.is_change() => self.say(Sound::Bad, &why, effects),
-            Ok(
-                Answer::Order(_)
-                | Answer::Explain(_)
-                | Answer::History(_)
-                | Answer::Kitchen(_)
-                | Answer::Orders(_)
-                | Answer::Migrations(_),
-            )
-            | Err(_) => {}
-        }
     }
 
     /// What time alone changes.
@@ -305,13 +399,18 @@ impl App {
             self.toast = None;
             effects.dirty = true;
         }
+        if self.undo.as_ref().is_some_and(|undo| undo.until <= self.now) {
+            self.undo = None;
+            effects.dirty = true;
+        }
         let retry = self.retry_in().map_or(0, |left| left.as_secs());
-        let clock = (self.age_shown().map_or(0, |age| age.as_secs().max(1)), retry, self.is_stale());
+        let counted = if self.frozen.is_none() { self.undo_left().unwrap_or(0) + self.drains_left() } else { 0 };
+        let clock = (self.age_shown().map_or(0, |age| age.as_secs().max(1)), retry, self.is_stale(), counted);
         effects.dirty |= clock != self.clock;
         self.clock = clock;
-        if linked && let Some(page) = self.pages.last_mut().filter(|page| page.due() <= self.now) {
-            for request in page.ask(self.now) {
-                self.send(request, effects);
+        if linked {
+            for request in self.page_asks() {
+                self.send(request, None, effects);
             }
         }
     }
@@ -326,10 +425,12 @@ impl App {
             (Some((at, age_ms)), false) => Some(at + AGE_SHOWN.saturating_sub(Duration::from_millis(age_ms))),
             (Some(_) | None, _) => None,
         };
-        let page = self.pages.last().filter(|_| self.is_linked()).map(Page::due);
+        let page = self.page_due().filter(|_| self.is_linked());
+        let behind = self.behind_due().filter(|_| self.is_linked());
+        let counting = counting || self.undo.is_some() || (self.frozen.is_none() && self.drains_left() > 0);
         let toast = self.toast.as_ref().map(|toast| toast.until);
         let second = (counting || moving).then_some(next_second);
-        [age, page, toast, second].into_iter().flatten().min()
+        [age, page, behind, toast, second].into_iter().flatten().min()
     }
 
     /// Whether a chart that moved is on the screen.
@@ -337,7 +438,13 @@ impl App {
         let here = match self.context() {
             Context::Fleet => moved.pairs || (moved.sparks && layout::has_sparks(self.size)),
             Context::Flow => moved.pairs || moved.timeline,
-            Context::Kitchen | Context::Order => false,
+            Context::Heat
+            | Context::Drill
+            | Context::Replay
+            | Context::Tape
+            | Context::Ledger
+            | Context::Kitchen
+            | Context::Order => false,
         };
         moved.rate || here
     }
@@ -393,8 +500,12 @@ impl App {
         match (self.pages.last(), self.screen) {
             (Some(Page::Kitchen(_)), _) => Context::Kitchen,
             (Some(Page::Order(_)), _) => Context::Order,
+            (None, Screen::Fleet) if self.heat => Context::Heat,
             (None, Screen::Fleet) => Context::Fleet,
             (None, Screen::Flow) => Context::Flow,
+            (None, Screen::Drill) => Context::Drill,
+            (None, Screen::Replay) => Context::Replay,
+            (None, Screen::Ledger) => Context::Ledger,
         }
     }
 
@@ -403,6 +514,8 @@ impl App {
     pub fn off(&self) -> Option<&'static str> {
         if self.setup.read_only {
             Some("read-only")
+        } else if self.replay.is_some() {
+            Some("this is a recording")
         } else if !self.is_linked() {
             Some("no link")
         } else {
@@ -411,14 +524,14 @@ impl App {
     }
 
     /// The one door out. Refuses changes in read-only mode and everything without a link.
-    fn send(&mut self, request: Request, effects: &mut Effects) {
+    fn send(&mut self, request: Request, reason: Option<String>, effects: &mut Effects) {
         if request.is_change()
             && let Some(why) = self.off()
         {
             self.say(Sound::Bad, &format!("not sent: {why}"), effects);
             return;
         }
-        if !self.is_linked() {
+        if !self.is_linked() || self.replay.is_some() {
             return;
         }
         let id = self.next_request;
@@ -428,18 +541,18 @@ impl App {
         {
             self.pending.remove(&oldest);
         }
-        self.pending.insert(id, request.clone());
-        effects.send.push(Sent { id, request });
+        let inverse = undo::inverse(&self.live, self.policy.as_ref(), &request);
+        self.pending.insert(id, Asked { request: request.clone(), reason: reason.clone(), inverse });
+        effects.send.push(Sent { id, request, reason });
     }
 
-    /// A request could not even be queued.
-    pub fn unsent(&mut self, sent: &Sent, now: Duration) -> Effects {
-        let mut effects = Effects::default();
-        let outcome = Err("not sent: the link is busy or gone".to_owned());
-        self.now = self.now.max(now);
-        self.pending.remove(&sent.id);
-        self.answer(&sent.request, outcome, &mut effects);
-        effects
+    /// Requests without an answer, in their sequence.
+    #[cfg(test)]
+    #[must_use]
+    pub fn waiting(&self) -> Vec<(u64, Request)> {
+        let mut waiting: Vec<_> = self.pending.iter().map(|(id, asked)| (*id, asked.request.clone())).collect();
+        waiting.sort_by_key(|(id, _)| *id);
+        waiting
     }
 
     fn say(&mut self, sound: Sound, text: &str, effects: &mut Effects) {

@@ -30,29 +30,54 @@ pub enum ColorChoice {
     Always,
     /// Not at all.
     Never,
+    /// So many.
+    Fixed(Depth),
+}
+
+impl Depth {
+    /// How it is written: `none`, `8`, `16`, `256`, `rgb`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Ansi8 => "8",
+            Self::Ansi16 => "16",
+            Self::Indexed => "256",
+            Self::Rgb => "rgb",
+        }
+    }
 }
 
 /// Finds the depth from the environment.
 pub fn detect(choice: ColorChoice, env: impl Fn(&str) -> Option<String>) -> Depth {
+    explain(choice, env).0
+}
+
+/// The depth, and why it is so.
+pub fn explain(choice: ColorChoice, env: impl Fn(&str) -> Option<String>) -> (Depth, String) {
     let has = |name: &str| env(name).filter(|value| !value.is_empty());
-    let term = has("TERM").unwrap_or_default();
-    let truecolor = has("COLORTERM").is_some_and(|value| value == "truecolor" || value == "24bit");
-    let found = if truecolor || term.contains("direct") {
-        Depth::Rgb
-    } else if term.contains("256") {
-        Depth::Indexed
-    } else if term == "linux" || term.ends_with("-color") {
-        Depth::Ansi8
-    } else if term.is_empty() || term == "dumb" || term == "vt100" {
-        Depth::None
-    } else {
-        Depth::Ansi16
-    };
+    let (found, why) = told(&has);
     match choice {
-        ColorChoice::Never => Depth::None,
-        ColorChoice::Auto if has("NO_COLOR").is_some() => Depth::None,
-        ColorChoice::Auto => found,
-        ColorChoice::Always => found.max(Depth::Ansi16),
+        ColorChoice::Never => (Depth::None, "--color never".to_owned()),
+        ColorChoice::Fixed(depth) => (depth, format!("--color {}", depth.word())),
+        ColorChoice::Auto if has("NO_COLOR").is_some() => (Depth::None, "NO_COLOR is set".to_owned()),
+        ColorChoice::Auto => (found, why),
+        ColorChoice::Always if found < Depth::Ansi16 => (Depth::Ansi16, format!("--color always over {why}")),
+        ColorChoice::Always => (found, why),
+    }
+}
+
+/// What the terminal's own variables say.
+fn told(has: &impl Fn(&str) -> Option<String>) -> (Depth, String) {
+    let term = has("TERM").unwrap_or_default();
+    let by_term = |depth| (depth, if term.is_empty() { "TERM is not set".to_owned() } else { format!("TERM={term}") });
+    match has("COLORTERM") {
+        Some(value) if value == "truecolor" || value == "24bit" => (Depth::Rgb, format!("COLORTERM={value}")),
+        _ if term.contains("direct") => by_term(Depth::Rgb),
+        _ if term.contains("256") => by_term(Depth::Indexed),
+        _ if term == "linux" || term.ends_with("-color") => by_term(Depth::Ansi8),
+        _ if term.is_empty() || term == "dumb" || term == "vt100" => by_term(Depth::None),
+        _ => by_term(Depth::Ansi16),
     }
 }
 
@@ -158,6 +183,50 @@ fn oklab((r, g, b): Rgb) -> [f64; 3] {
         1.977_998_495_1 * l - 2.428_592_205 * m + 0.450_593_709_9 * s,
         0.025_904_037_1 * l + 0.782_771_766_2 * m - 0.808_675_766 * s,
     ]
+}
+
+/// A kind of colour blindness.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Vision {
+    /// No red cones.
+    Protan,
+    /// No green cones.
+    Deutan,
+    /// No blue cones.
+    Tritan,
+}
+
+/// How a colour looks to such eyes (Machado, Oliveira and Fernandes 2009, severity 1, on linear light).
+#[must_use]
+pub fn seen(vision: Vision, (r, g, b): Rgb) -> Rgb {
+    let rows = match vision {
+        Vision::Protan => {
+            [[0.152_286, 1.052_583, -0.204_868], [0.114_503, 0.786_281, 0.099_216], [-0.003_882, -0.048_116, 1.051_998]]
+        }
+        Vision::Deutan => {
+            [[0.367_322, 0.860_646, -0.227_968], [0.280_085, 0.672_501, 0.047_413], [-0.011_820, 0.042_940, 0.968_881]]
+        }
+        Vision::Tritan => {
+            [[1.255_528, -0.076_749, -0.178_779], [-0.078_411, 0.930_809, 0.147_602], [0.004_733, 0.691_367, 0.303_900]]
+        }
+    };
+    let light = [linear(r), linear(g), linear(b)];
+    let [r, g, b] = rows.map(|row| encoded(row.iter().zip(light).map(|(part, light)| part * light).sum()));
+    (r, g, b)
+}
+
+/// The inverse of [`linear`], clamped.
+fn encoded(light: f64) -> u8 {
+    let value = if light <= 0.003_130_8 { light * 12.92 } else { 1.055 * light.powf(1.0 / 2.4) - 0.055 };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=255")]
+    let byte = (value.clamp(0.0, 1.0) * 255.0).round() as u8;
+    byte
+}
+
+/// How far apart two colours look: 0 to about 1; 0.02 is just noticeable side by side.
+#[must_use]
+pub fn distance(one: Rgb, other: Rgb) -> f64 {
+    oklab(one).iter().zip(oklab(other)).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
 }
 
 /// Contrast of two colours, 1 to 21.

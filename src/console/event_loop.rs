@@ -6,24 +6,33 @@
 //! - A key, a resize, a lost link, a lost or hot kitchen do not wait for the slot.
 //! - A blocked terminal blocks only this loop: frames of the feed are folded when it comes back, never queued.
 
+use std::future::poll_fn;
 use std::io::{self, Write};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use color_eyre::eyre::eyre;
 use crossterm::event::{Event, EventStream};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use ratatui::Terminal;
 use ratatui::layout::Size;
 use tokio::sync::mpsc::{Receiver, Sender};
 
 use super::app::{App, Effects, Input};
+use super::clipboard::Clipboard;
+use super::keymap::key_name;
 use super::link::{Sent, Signal};
+use super::replay::Deck;
 use super::signals::{Signals, Told};
+use super::tape::{BadTape, Recorder, Said};
 use super::terminal::{self, FrameBackend, Guard};
+use super::theme::Theme;
 use super::view;
 
 /// The most inputs folded before drawing: a flood must not keep the screen from being drawn.
 const BATCH: usize = 1_024;
+/// Between two looks at the files of a theme.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// When to draw.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +78,18 @@ pub struct Console<W: Write> {
     pub terminal: Terminal<FrameBackend<W>>,
     /// The pace.
     pub pacer: Pacer,
+    /// What plays in place of a link.
+    pub deck: Option<Deck>,
+    recorder: Option<Recorder>,
+    /// When the theme's files are looked at again.
+    look_at: Option<Duration>,
+}
+
+/// Where frames come from and go to, and how often.
+pub(super) struct Wiring {
+    pub(super) fps: u32,
+    pub(super) recorder: Option<Recorder>,
+    pub(super) deck: Option<Deck>,
 }
 
 impl<W: Write> Console<W> {
@@ -77,15 +98,78 @@ impl<W: Write> Console<W> {
     /// # Errors
     /// If the terminal has no size.
     pub fn new(app: App, out: W, size: Option<Size>, fps: u32) -> io::Result<Self> {
-        let terminal = Terminal::new(FrameBackend::new(out, size, app.theme.ascii))?;
-        Ok(Self { app, terminal, pacer: Pacer::new(fps) })
+        let terminal = Terminal::new(FrameBackend::new(out, size, app.theme.symbols))?;
+        let look_at = (!app.theme.stamps.is_empty()).then_some(LOOK);
+        Ok(Self { app, terminal, pacer: Pacer::new(fps), deck: None, recorder: None, look_at })
     }
 
     /// Takes an input.
     pub fn take(&mut self, input: Input, now: Duration) -> Effects {
-        let effects = self.app.update(input, now);
+        self.record(&input, now);
+        let at = self.deck.as_ref().map_or(now, |deck| Duration::from_millis(deck.time(now)));
+        let mut effects = self.app.update(input, at);
+        if let (Some(deck), Some(steer)) = (&mut self.deck, effects.steer.take()) {
+            let outcome = deck.steer(steer, now);
+            self.feed(outcome, &mut effects);
+        }
         self.pacer.note(&effects);
         effects
+    }
+
+    /// Plays what is due of a recording.
+    pub fn play(&mut self, now: Duration) {
+        let Some(deck) = &mut self.deck else { return };
+        let (outcome, mut effects) = (deck.due(now), Effects::default());
+        self.feed(outcome, &mut effects);
+        self.pacer.note(&effects);
+    }
+
+    fn feed(&mut self, outcome: Result<Vec<(Input, Duration)>, BadTape>, effects: &mut Effects) {
+        let inputs = match outcome {
+            Ok(inputs) => inputs,
+            Err(bad) => vec![(Input::Broken(format!("the recording cannot be read on: {bad}")), self.app.now)],
+        };
+        for (input, at) in inputs {
+            let more = self.app.update(input, at);
+            effects.dirty |= more.dirty;
+            effects.urgent |= more.urgent;
+        }
+    }
+
+    fn record(&mut self, input: &Input, now: Duration) {
+        let Some(recorder) = &mut self.recorder else { return };
+        match input {
+            Input::Key(key) => {
+                if let Some(name) = key_name(*key) {
+                    recorder.note(now, Said::Key(name));
+                }
+            }
+            Input::Signal(signal) => recorder.hear(signal, now),
+            _ => {}
+        }
+        if let Some(why) = recorder.state().failure() {
+            self.recorder = None;
+            let more = self.app.update(Input::Broken(format!("the recording has ended: {why}")), now);
+            self.pacer.note(&more);
+        }
+    }
+
+    /// Reads the theme again if its file has changed.
+    fn look_at_theme(&mut self, now: Duration) -> Option<Input> {
+        if self.look_at.is_none_or(|at| at > now) {
+            // A theme chosen since may be a file.
+            self.look_at = self.look_at.or_else(|| (!self.app.theme.stamps.is_empty()).then_some(now + LOOK));
+            return None;
+        }
+        self.look_at = (!self.app.theme.stamps.is_empty()).then_some(now + LOOK);
+        let stamps = self.app.theme.stamps.now();
+        if stamps == self.app.theme.stamps {
+            return None;
+        }
+        self.app.theme.stamps = stamps;
+        let setup = &self.app.setup;
+        let read = Theme::load(&self.app.theme.name, setup.depth, setup.symbols);
+        Some(Input::Theme(read.map(Box::new).map_err(|bad| bad.brief())))
     }
 
     /// Draws if it is time; says whether it did.
@@ -99,6 +183,7 @@ impl<W: Write> Console<W> {
         let app = &self.app;
         self.terminal.draw(|frame| view::draw(frame, app))?;
         self.pacer.done(now);
+        panic_for_a_test();
         Ok(true)
     }
 
@@ -115,14 +200,18 @@ impl<W: Write> Console<W> {
 
     /// When something has to be done, if nothing comes.
     fn wake_at(&self) -> Option<Duration> {
-        [self.pacer.due(), self.app.wake_at()].into_iter().flatten().min()
+        let model = match &self.deck {
+            Some(deck) => deck.wake_at(),
+            None => self.app.wake_at(),
+        };
+        [self.pacer.due(), model, self.look_at].into_iter().flatten().min()
     }
 }
 
 /// Runs until the operator leaves, the terminal is gone, or something panicked.
 pub(super) async fn run(
     app: App,
-    fps: u32,
+    wiring: Wiring,
     mut signals: Receiver<Signal>,
     requests: Sender<Sent>,
 ) -> color_eyre::Result<()> {
@@ -131,10 +220,13 @@ pub(super) async fn run(
     terminal::enter()?;
     let _guard = Guard;
     let began = Instant::now();
-    let mut console = Console::new(app, terminal::output()?, None, fps)?;
+    let mut console = Console::new(app, terminal::output()?, None, wiring.fps)?;
+    (console.deck, console.recorder) = (wiring.deck, wiring.recorder);
+    let clipboard = Clipboard::from_env(|name| std::env::var(name).ok());
     let mut keys = EventStream::new();
-    let mut feeding = true;
+    let mut feeding = console.deck.is_none();
     loop {
+        console.play(began.elapsed());
         if terminal::is_ours()
             && let Err(error) = console.draw_if_due(began.elapsed())
         {
@@ -150,6 +242,7 @@ pub(super) async fn run(
                 Told::Stop => suspend(),
                 Told::Continued => {
                     terminal::enter()?;
+                    hear_mouse(console.app.mouse)?;
                     console.redraw()?;
                 }
             },
@@ -169,7 +262,7 @@ pub(super) async fn run(
             () = tokio::time::sleep(wake.unwrap_or(Duration::MAX)), if wake.is_some() => inputs.push(Input::Tick),
         }
         while inputs.len() < BATCH
-            && let Some(Some(Ok(event))) = keys.next().now_or_never()
+            && let Some(Ok(event)) = waiting(&mut keys).await
         {
             inputs.extend(input(event));
         }
@@ -178,6 +271,7 @@ pub(super) async fn run(
         {
             inputs.push(Input::Signal(signal));
         }
+        inputs.extend(console.look_at_theme(began.elapsed()));
         for input in inputs {
             let effects = console.take(input, began.elapsed());
             if effects.quit {
@@ -192,10 +286,45 @@ pub(super) async fn run(
                     console.pacer.note(&effects);
                 }
             }
+            if let Some(hear) = effects.mouse {
+                hear_mouse(hear)?;
+            }
+            if let Some(copied) = effects.copy {
+                let outcome = clipboard.copy(&copied, &mut terminal::output()?);
+                let effects = console.app.copied(&outcome, began.elapsed());
+                console.pacer.note(&effects);
+            }
             if effects.suspend {
                 suspend();
             }
         }
+    }
+}
+
+/// Clicks and the wheel, in the form that has no limit of columns.
+fn hear_mouse(hear: bool) -> io::Result<()> {
+    let sequence: &[u8] = if hear { b"\x1b[?1000h\x1b[?1006h" } else { b"\x1b[?1006l\x1b[?1000l" };
+    terminal::output()?.write_all(sequence)
+}
+
+/// An event that is there already. Asked with the waker of this task: the stream keeps the first waker it was given while it
+/// waits, and one that wakes nobody (`now_or_never`) would hold the next key back until something else happens.
+async fn waiting(keys: &mut EventStream) -> Option<io::Result<Event>> {
+    poll_fn(|context| match keys.poll_next_unpin(context) {
+        Poll::Ready(event) => Poll::Ready(event),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+/// `CHEF_TEST_PANIC=draw` or `task` panics there with the first frame, so that a test can see the terminal come back.
+fn panic_for_a_test() {
+    match std::env::var("CHEF_TEST_PANIC").as_deref() {
+        Ok("draw") => panic!("CHEF_TEST_PANIC=draw"),
+        Ok("task") => {
+            tokio::spawn(async { panic!("CHEF_TEST_PANIC=task") });
+        }
+        Ok(_) | Err(_) => {}
     }
 }
 
@@ -204,7 +333,8 @@ fn input(event: Event) -> Option<Input> {
         Event::Key(key) => Some(Input::Key(key)),
         Event::Paste(text) => Some(Input::Paste(text)),
         Event::Resize(columns, rows) => Some(Input::Resize(columns, rows)),
-        Event::FocusGained | Event::FocusLost | Event::Mouse(_) => None,
+        Event::Mouse(event) => Some(Input::Mouse(event)),
+        Event::FocusGained | Event::FocusLost => None,
     }
 }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use protocol::{KitchenId, OrderId, api, feed};
 
+use super::actions::{self, ActionId, Danger};
+
 /// What the network tells the console.
 #[derive(Debug, Clone)]
 pub enum Signal {
@@ -49,6 +51,10 @@ pub enum Answer {
     Orders(Box<api::OrderPage>),
     /// The newest migrations.
     Migrations(Box<api::Migrations>),
+    /// All kitchens, with what the feed does not tell.
+    Kitchens(Box<api::Kitchens>),
+    /// What is tuned.
+    Policy(Box<api::PolicyView>),
 }
 
 /// What the console wants.
@@ -61,55 +67,93 @@ pub enum Request {
     Kitchen(KitchenId),
     OrdersOf(KitchenId),
     Migrations,
+    Kitchens,
+    Policy,
     Cordon(KitchenId),
     Uncordon(KitchenId),
-    Drain(KitchenId),
+    Drain { kitchen: KitchenId, deadline_ms: Option<u64>, force: bool },
     Migrate { order: OrderId, to: KitchenId },
     Cancel(OrderId),
+    Release(OrderId),
     Rush { rate: f64, for_s: u64, zone: Option<String> },
     StopRush,
+    SetPolicy(Box<api::PolicyChange>),
     Kill(KitchenId),
 }
 
 impl Request {
-    /// Whether it changes anything; never sent in read-only mode.
+    /// A drain with the usual deadline.
     #[must_use]
-    pub fn is_change(&self) -> bool {
-        match self {
-            Self::Order(_)
-            | Self::Explain(_)
-            | Self::History(_)
-            | Self::Kitchen(_)
-            | Self::OrdersOf(_)
-            | Self::Migrations => false,
-            Self::Cordon(_)
-            | Self::Uncordon(_)
-            | Self::Drain(_)
-            | Self::Migrate { .. }
-            | Self::Cancel(_)
-            | Self::Rush { .. }
-            | Self::StopRush
-            | Self::Kill(_) => true,
-        }
+    pub fn drain(kitchen: KitchenId) -> Self {
+        Self::Drain { kitchen, deadline_ms: None, force: false }
     }
 
-    /// Whether something is destroyed that the same console cannot bring back; only sent after the typed word.
+    /// Which action of the table asks for it; absent for what only looks.
     #[must_use]
-    pub fn is_destructive(&self) -> bool {
+    pub fn action(&self) -> Option<ActionId> {
         match self {
-            Self::Kill(_) | Self::Cancel(_) => true,
             Self::Order(_)
             | Self::Explain(_)
             | Self::History(_)
             | Self::Kitchen(_)
             | Self::OrdersOf(_)
             | Self::Migrations
-            | Self::Cordon(_)
-            | Self::Uncordon(_)
-            | Self::Drain(_)
-            | Self::Migrate { .. }
-            | Self::Rush { .. }
-            | Self::StopRush => false,
+            | Self::Kitchens
+            | Self::Policy => None,
+            Self::Cordon(_) => Some(ActionId::Cordon),
+            Self::Uncordon(_) => Some(ActionId::Uncordon),
+            Self::Drain { .. } => Some(ActionId::Drain),
+            Self::Migrate { .. } => Some(ActionId::Migrate),
+            Self::Cancel(_) => Some(ActionId::Cancel),
+            Self::Release(_) => Some(ActionId::Release),
+            Self::Rush { .. } | Self::StopRush => Some(ActionId::Rush),
+            Self::SetPolicy(_) => Some(ActionId::Policy),
+            Self::Kill(_) => Some(ActionId::Kill),
+        }
+    }
+
+    /// Whether it changes anything; never sent in read-only mode.
+    #[must_use]
+    pub fn is_change(&self) -> bool {
+        self.action().is_some()
+    }
+
+    /// Whether something is destroyed that the same console cannot bring back; only sent after the typed word.
+    #[must_use]
+    pub fn is_destructive(&self) -> bool {
+        self.action().is_some_and(|id| actions::get(id).danger == Danger::Typed)
+    }
+
+    /// The kitchen or order it is about; empty for what is about the whole.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Order(id)
+            | Self::Explain(id)
+            | Self::History(id)
+            | Self::Cancel(id)
+            | Self::Release(id)
+            | Self::Migrate { order: id, .. } => id.to_string(),
+            Self::Kitchen(id)
+            | Self::OrdersOf(id)
+            | Self::Cordon(id)
+            | Self::Uncordon(id)
+            | Self::Kill(id)
+            | Self::Drain { kitchen: id, .. } => id.to_string(),
+            Self::Rush { zone, .. } => zone.clone().unwrap_or_default(),
+            Self::Migrations | Self::Kitchens | Self::Policy | Self::StopRush | Self::SetPolicy(_) => String::new(),
+        }
+    }
+
+    /// The command, for people: `drain kitchen_2`.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let Some(action) = self.action().map(actions::get) else { return String::new() };
+        match self {
+            Self::Migrate { order, to } => format!("migrate {order} to {to}"),
+            Self::StopRush => "stop the rush".to_owned(),
+            Self::Rush { rate, .. } => format!("rush {rate}/s"),
+            other => format!("{} {}", action.name, other.subject()).trim_end().to_owned(),
         }
     }
 }
@@ -121,4 +165,6 @@ pub struct Sent {
     pub id: u64,
     /// What is wanted.
     pub request: Request,
+    /// Why, in the operator's words; recorded with the change.
+    pub reason: Option<String>,
 }

@@ -15,11 +15,13 @@ use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
 use ratatui::style::{Color, Modifier};
 
+use super::symbols::Symbols;
+
 const BEGIN: &[u8] = b"\x1b[?2026h";
 const END: &[u8] = b"\x1b[?2026l";
 /// Alternate screen, no cursor, pastes marked as such (so that a paste is never a command).
 const ENTER: &[u8] = b"\x1b[?1049h\x1b[?25l\x1b[?2004h\x1b[0m\x1b[2J";
-const LEAVE: &[u8] = b"\x1b[?2026l\x1b[0m\x1b[?2004l\x1b[?25h\x1b[?1049l";
+const LEAVE: &[u8] = b"\x1b[?2026l\x1b[0m\x1b[?1006l\x1b[?1000l\x1b[?2004l\x1b[?25h\x1b[?1049l";
 
 /// Whether the terminal is ours.
 static ENTERED: AtomicBool = AtomicBool::new(false);
@@ -125,13 +127,14 @@ pub struct FrameBackend<W: Write> {
     look: Look,
     cursor: Option<Position>,
     cursor_shown: Option<bool>,
-    ascii: bool,
+    symbols: Symbols,
 }
 
 impl<W: Write> FrameBackend<W> {
     /// Draws to `out`; with a `size` the terminal is not asked for its own.
-    pub fn new(out: W, size: Option<Size>, ascii: bool) -> Self {
-        Self { writer: FrameWriter::new(out), size, look: PLAIN, cursor: None, cursor_shown: None, ascii }
+    pub fn new(out: W, size: Option<Size>, symbols: impl Into<Symbols>) -> Self {
+        let (writer, symbols) = (FrameWriter::new(out), symbols.into());
+        Self { writer, size, look: PLAIN, cursor: None, cursor_shown: None, symbols }
     }
 
     /// What was written so far.
@@ -233,11 +236,7 @@ impl<W: Write> Backend for FrameBackend<W> {
             }
             self.dress(Look { fg: cell.fg, bg: cell.bg, modifier: cell.modifier })?;
             let symbol = cell.symbol();
-            if self.ascii && !symbol.is_ascii() {
-                self.writer.write_all(super::symbols::to_ascii(symbol).as_bytes())?;
-            } else {
-                self.writer.write_all(symbol.as_bytes())?;
-            }
+            self.writer.write_all(self.symbols.map(symbol).as_bytes())?;
             next = is_steady(symbol).then_some((x + 1, y));
             self.cursor = None;
         }

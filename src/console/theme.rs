@@ -1,16 +1,18 @@
 //! Themes: which look a role has, from a file, resolved once for a terminal.
 //!
-//! Owns the roles, the file format, the built-in themes and the fall-back along the dots of a role's name. Never chooses
-//! a role (the views do) and never carries meaning alone: glyph, word and place do, so [`Depth::None`] costs nothing.
+//! Owns the roles and the fall-back along the dots of a role's name; the files are in [`files`]. Never chooses a role (the
+//! views do) and never carries meaning alone: glyph, word and place do, so [`Depth::None`] costs nothing.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+mod files;
 
 use ratatui::style::{Modifier, Style};
-use serde::Deserialize;
 
+#[cfg(test)]
+pub(super) use self::files::built_in;
+pub use self::files::{BadTheme, Stamps, names};
+use self::files::{File, Look, Paint};
 use super::color::{Depth, Rgb, Swatch, parse_hex};
-use super::symbols;
+use super::symbols::Symbols;
 
 macro_rules! roles {
     ($($variant:ident = $name:literal),+ $(,)?) => {
@@ -44,79 +46,6 @@ roles! {
     ToneInfo = "tone.info", ToneGood = "tone.good", ToneWarn = "tone.warn", ToneBad = "tone.bad",
 }
 
-/// The built-in themes, in the order of `t`.
-const BUILT_IN: [(&str, &str); 9] = [
-    ("base-dark", include_str!("../../themes/base-dark.toml")),
-    ("base-light", include_str!("../../themes/base-light.toml")),
-    ("nord", include_str!("../../themes/nord.toml")),
-    ("gruvbox", include_str!("../../themes/gruvbox.toml")),
-    ("catppuccin", include_str!("../../themes/catppuccin.toml")),
-    ("high-contrast-dark", include_str!("../../themes/high-contrast-dark.toml")),
-    ("high-contrast-light", include_str!("../../themes/high-contrast-light.toml")),
-    ("deuteranopia", include_str!("../../themes/deuteranopia.toml")),
-    ("mono", include_str!("../../themes/mono.toml")),
-];
-
-/// Why a theme could not be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("theme `{theme}`: {what}")]
-pub struct BadTheme {
-    theme: String,
-    what: String,
-}
-
-/// Names of the built-in themes.
-#[must_use]
-pub fn names() -> Vec<&'static str> {
-    BUILT_IN.iter().map(|(name, _)| *name).collect()
-}
-
-#[derive(Debug, Clone, Deserialize, Default)]
-struct File {
-    inherits: Option<String>,
-    /// What contrast is measured against.
-    background: Option<String>,
-    /// Whether to paint it, or to leave the terminal's own.
-    paint: Option<bool>,
-    #[serde(default)]
-    palette: BTreeMap<String, Paint>,
-    #[serde(default)]
-    roles: BTreeMap<String, Look>,
-    #[serde(default)]
-    symbols: SymbolSet,
-    /// What is not known: a warning, not an error, so that a newer theme still works.
-    #[serde(flatten)]
-    unknown: BTreeMap<String, toml::Value>,
-}
-
-#[derive(Debug, Clone, Deserialize, Default)]
-struct SymbolSet {
-    set: Option<String>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-enum Paint {
-    Hex(String),
-    Full { rgb: String, idx: Option<u8>, ansi: Option<String> },
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-enum Look {
-    /// The text's colour.
-    Fg(String),
-    /// For `bar.fill`: calm, warm, hot.
-    Steps(Vec<String>),
-    /// All of it.
-    Full {
-        fg: Option<String>,
-        bg: Option<String>,
-        #[serde(default, rename = "mod")]
-        modifiers: Vec<String>,
-    },
-}
-
 /// Text and background as designed, where they are given.
 type Designed = (Option<Rgb>, Option<Rgb>);
 
@@ -127,8 +56,10 @@ pub struct Theme {
     pub name: String,
     /// What is unknown in its file.
     pub warnings: Vec<String>,
-    /// Whether nothing above 0x7f may be written.
-    pub ascii: bool,
+    /// Which glyphs may be written.
+    pub symbols: Symbols,
+    /// The files it was read from; none for a built-in theme.
+    pub stamps: Stamps,
     styles: Vec<Style>,
     swatches: Vec<Designed>,
     background: Rgb,
@@ -136,22 +67,26 @@ pub struct Theme {
 }
 
 impl Theme {
-    /// A built-in theme by name, or a file by its path.
+    /// A theme by its name, or a file by its path.
     ///
     /// # Errors
     /// Says what is wrong, with the line where there is one.
-    pub fn load(name: &str, depth: Depth, ascii: bool) -> Result<Self, BadTheme> {
-        let files = chain(name)?;
-        Resolver { name, files: &files, depth }.resolve(ascii)
+    pub fn load(name: &str, depth: Depth, symbols: impl Into<Symbols>) -> Result<Self, BadTheme> {
+        let (files, stamps) = files::chain(name)?;
+        let most = files::depth(name, &files)?.unwrap_or(Depth::Rgb);
+        let theme = Resolver { name, files: &files, depth: depth.min(most) }.resolve(symbols.into())?;
+        Ok(Self { stamps, ..theme })
     }
 
     /// The theme that is always there.
     #[must_use]
-    pub fn fallback(depth: Depth, ascii: bool) -> Self {
-        Self::load("base-dark", depth, ascii).unwrap_or_else(|_| Self {
+    pub fn fallback(depth: Depth, symbols: impl Into<Symbols>) -> Self {
+        let symbols = symbols.into();
+        Self::load("base-dark", depth, symbols).unwrap_or_else(|_| Self {
             name: "plain".to_owned(),
             warnings: Vec::new(),
-            ascii,
+            symbols,
+            stamps: Stamps::default(),
             styles: vec![Style::new(); Role::ALL.len()],
             swatches: vec![(None, None); Role::ALL.len()],
             background: (0, 0, 0),
@@ -181,37 +116,8 @@ impl Theme {
     /// Our own text as this terminal may show it.
     #[must_use]
     pub fn glyphs<'a>(&self, text: &'a str) -> std::borrow::Cow<'a, str> {
-        if self.ascii && !text.is_ascii() { symbols::to_ascii(text).into() } else { text.into() }
+        self.symbols.map(text)
     }
-}
-
-/// A theme's file and those it inherits from, nearest first.
-fn chain(name: &str) -> Result<Vec<File>, BadTheme> {
-    let mut seen: Vec<String> = Vec::new();
-    let mut files = Vec::new();
-    let mut next = Some(name.to_owned());
-    while let Some(name) = next {
-        let bad = |what: String| BadTheme { theme: name.clone(), what };
-        if seen.contains(&name) {
-            return Err(bad(format!("inherits from itself: {}", seen.join(" -> "))));
-        }
-        let text = source(&name).map_err(bad)?;
-        let file: File = toml::from_str(&text).map_err(|error| bad(error.to_string()))?;
-        next = file.inherits.clone();
-        seen.push(name);
-        files.push(file);
-    }
-    Ok(files)
-}
-
-fn source(name: &str) -> Result<String, String> {
-    if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
-        return Ok((*text).to_owned());
-    }
-    if Path::new(name).extension().is_some_and(|extension| extension == "toml") {
-        return std::fs::read_to_string(name).map_err(|error| error.to_string());
-    }
-    Err(format!("unknown; give a path ending in .toml or one of {}", names().join(", ")))
 }
 
 struct Resolver<'a> {
@@ -221,7 +127,7 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    fn resolve(&self, ascii: bool) -> Result<Theme, BadTheme> {
+    fn resolve(&self, symbols: Symbols) -> Result<Theme, BadTheme> {
         let first = |pick: fn(&File) -> Option<&String>| self.files.iter().find_map(pick);
         let background = match first(|file| file.background.as_ref()) {
             Some(name) => self.swatch(name)?,
@@ -244,8 +150,13 @@ impl Resolver<'_> {
             }
         }
         let name = self.name.to_owned();
-        let ascii = ascii || set.is_some_and(|set| set == "ascii");
-        Ok(Theme { name, warnings: self.warnings(), ascii, styles, swatches, background: background.rgb, ground })
+        // What the operator asked for is never widened by a theme.
+        let wanted = match set {
+            Some(word) => Symbols::named(word).ok_or_else(|| self.bad(format!("`{word}` is no set of symbols")))?,
+            None => Symbols::Unicode,
+        };
+        let (warnings, symbols, background) = (self.warnings(), symbols.max(wanted), background.rgb);
+        Ok(Theme { name, warnings, symbols, stamps: Stamps::default(), styles, swatches, background, ground })
     }
 
     /// The look of a role, or of the nearest role up its dot path.
@@ -315,14 +226,12 @@ impl Resolver<'_> {
             Role::ALL.iter().any(inside)
         };
         let roles = self.files.iter().flat_map(|file| file.roles.keys()).filter(|name| !known(name));
-        let keys = self.files.iter().flat_map(|file| file.unknown.keys());
-        roles
-            .map(|name| format!("unknown role `{name}`"))
-            .chain(keys.map(|key| format!("unknown key `{key}`")))
-            .collect()
+        let keys = self.files.iter().flat_map(File::unknown);
+        let roles = roles.map(|name| format!("unknown role `{name}`"));
+        roles.chain(keys.map(|key| format!("unknown key `{key}`"))).collect()
     }
 
     fn bad(&self, what: String) -> BadTheme {
-        BadTheme { theme: self.name.to_owned(), what }
+        BadTheme::new(self.name, what)
     }
 }

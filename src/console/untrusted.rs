@@ -8,6 +8,7 @@
 //! - At most two combining marks stay on a character.
 
 use protocol::text::{self, TAKEN};
+use serde::{Deserialize, Serialize};
 use unicode_width::UnicodeWidthChar;
 
 /// The most characters that are kept: more than any panel shows.
@@ -16,8 +17,23 @@ const KEPT: usize = 256;
 const MARKS: usize = 2;
 
 /// Text that came from outside, made harmless.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub struct Untrusted(Box<str>);
+
+/// Out of a recording, which is as untrusted as the wire.
+impl From<String> for Untrusted {
+    fn from(raw: String) -> Self {
+        Self::new(&raw)
+    }
+}
+
+/// Into a recording.
+impl From<Untrusted> for String {
+    fn from(text: Untrusted) -> Self {
+        text.0.into()
+    }
+}
 
 impl Untrusted {
     /// Takes text from the wire.
@@ -99,6 +115,12 @@ impl Untrusted {
     #[must_use]
     pub fn contains(&self, lowercase: &str) -> bool {
         self.0.to_lowercase().contains(lowercase)
+    }
+
+    /// How well typed letters are found in it; see [`super::app::palette::fuzzy`].
+    #[must_use]
+    pub fn fuzzy(&self, typed: &str) -> Option<i32> {
+        super::app::palette::fuzzy(typed, &self.0)
     }
 
     /// Whether it matches a lower-case pattern with `*`.

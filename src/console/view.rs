@@ -10,22 +10,30 @@
 
 mod chart;
 mod dialog;
+mod drill;
 mod events;
 mod fleet;
 mod flow;
 mod footer;
+mod heat;
 mod kitchen;
 pub mod layout;
+mod ledger;
 mod moves;
 mod order;
+mod palette;
 pub mod pen;
+mod replay;
+mod spacetime;
 pub mod text;
 mod timeline;
 mod top;
 mod zones;
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
 use self::pen::Pen;
 use super::app::page::Page;
@@ -35,23 +43,45 @@ use super::theme::Role;
 /// Below this nothing can be read.
 pub const SMALLEST: (u16, u16) = (40, 10);
 
+/// What is drawn between the top and the footer, as text.
+#[must_use]
+pub fn text_of(app: &App) -> String {
+    let area = Rect::new(0, 0, app.size.0, app.size.1);
+    let mut buffer = Buffer::empty(area);
+    let mut pen = Pen::new(&mut buffer, &app.theme);
+    let body = layout::body(area).intersection(area);
+    screen(&mut pen, app, body);
+    let mut text = String::new();
+    for y in body.y..body.bottom() {
+        let mut line = String::new();
+        let mut x = 0;
+        while x < area.width {
+            let symbol = buffer[(x, y)].symbol();
+            line.push_str(symbol);
+            x += u16::try_from(symbol.width()).unwrap_or(1).max(1);
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
 /// Draws the whole picture.
 pub fn draw(frame: &mut Frame<'_>, app: &App) {
-    let area = frame.area();
+    let whole = frame.area();
     let mut pen = Pen::new(frame.buffer_mut(), &app.theme);
-    pen.ground(area);
+    pen.ground(whole);
+    let area = Rect { height: whole.height.saturating_sub(app.deck_rows()), ..whole };
+    if let Some(replay) = &app.replay {
+        replay::scrubber(&mut pen, replay, Rect { y: area.bottom(), height: whole.height - area.height, ..whole });
+    }
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         too_small(&mut pen, area);
         return;
     }
     top::render(&mut pen, app, Rect { height: 2, ..area });
     let body = layout::body(area);
-    match (app.pages.last(), app.screen) {
-        (Some(Page::Kitchen(page)), _) => kitchen::render(&mut pen, app, page, body),
-        (Some(Page::Order(page)), _) => order::render(&mut pen, app, page, body),
-        (None, Screen::Fleet) => fleet::render(&mut pen, app, body),
-        (None, Screen::Flow) => flow::render(&mut pen, app, body),
-    }
+    screen(&mut pen, app, body);
     if app.is_stale() {
         pen.wash(body, Role::Stale);
     }
@@ -61,6 +91,20 @@ pub fn draw(frame: &mut Frame<'_>, app: &App) {
         if let Some(at) = cursor {
             frame.set_cursor_position(at);
         }
+    }
+}
+
+/// The screen, or the page over it.
+fn screen(pen: &mut Pen<'_>, app: &App, body: Rect) {
+    match (app.pages.last(), app.screen) {
+        (Some(Page::Kitchen(page)), _) => kitchen::render(pen, app, page, body),
+        (Some(Page::Order(page)), _) => order::render(pen, app, page, body),
+        (None, Screen::Fleet) if app.heat => heat::render(pen, app, body),
+        (None, Screen::Fleet) => fleet::render(pen, app, body),
+        (None, Screen::Drill) => drill::render(pen, body),
+        (None, Screen::Ledger) => ledger::render(pen, app, body),
+        (None, Screen::Flow) => flow::render(pen, app, body),
+        (None, Screen::Replay) => replay::render(pen, app, body),
     }
 }
 

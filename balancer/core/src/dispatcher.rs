@@ -13,14 +13,14 @@ use protocol::{Epoch, FencingToken, OrderId, OrderState};
 
 use crate::effect::{Effect, Refused, Reply};
 use crate::event::{Cause, Event, KitchenNo, LossCause, Recorded};
-use crate::warmup::Steadiness;
-use crate::{disk, fleet};
-use crate::input::{Input, Now, Operator, RequestId};
 use crate::grey::Pace;
+use crate::input::{Input, Now, Operator, RequestId};
 use crate::limits;
 use crate::policy;
 use crate::soft::{Decision, Link, MoveAsked, Skip, Soft};
 use crate::state::State;
+use crate::warmup::Steadiness;
+use crate::{disk, fleet};
 
 /// A guard that a simulator can take away, to show that it would notice. Never reachable from a command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -28,7 +28,10 @@ fn each_event_is_a_line_with_its_position_and_names() {
     assert_eq!((&accepted["order"], &accepted["key"]), (&json!("o1"), &json!("k1")));
     assert!(accepted["items"][0]["dish"].is_string() && accepted["zone"].is_string(), "{accepted}");
     let moved = lines.iter().find(|line| line["kind"] == "reassign").expect("a move");
-    assert_eq!((&moved["from"], &moved["kitchen"], &moved["token"]), (&json!("kitchen_1"), &json!("kitchen_2"), &json!("1.5")));
+    assert_eq!(
+        (&moved["from"], &moved["kitchen"], &moved["token"]),
+        (&json!("kitchen_1"), &json!("kitchen_2"), &json!("1.5"))
+    );
     assert_eq!(find("kitchen_registered")["kitchen"], "kitchen_1");
 }
 

@@ -21,9 +21,9 @@ pub fn radius(city: &City, kitchen: &Kitchen, verb: &str) -> Vec<String> {
         lines.push(format!("{verb} 1 kitchen that is not alive now"));
     }
     let cooking = row.map_or(0, |row| row.cooking);
-    let fate = if verb.starts_with("drain") { "finish in place" } else { "cook again" };
+    let fate = if verb.starts_with("drain") { "handed over or finished in place" } else { "cook again" };
     let waiting = held.saturating_sub(u64::from(cooking));
-    lines.push(format!("{} move, {cooking} {fate} ({oven} in the oven)", plural(waiting, "order", "orders")));
+    lines.push(format!("{}, {cooking} {fate} ({oven} in the oven)", plural(waiting, "order moves", "orders move")));
     let places = city.places();
     let own = if kitchen.health() == Some(Health::Alive) { u64::from(kitchen.capacity) } else { 0 };
     let left = places.saturating_sub(own);

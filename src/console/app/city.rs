@@ -11,12 +11,15 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use protocol::api::{Health, HealthCounts, Kpi, Proof, RushView, Schedulable};
+use protocol::api::{Alert, BalancerView, Health, HealthCounts, Kpi, MigrationView, Proof, RushView, Schedulable};
 use protocol::feed::{FeedEvent, Flow, Frame, KitchenInfo, KitchenRow, Snapshot, Tone};
 use protocol::{Epoch, KitchenId, Position, WallTime};
+use serde::{Deserialize, Serialize};
 
+use super::audit::Audit;
 use super::events::Events;
 use super::moves::Moves;
+use super::remarks::{Alarm, Balancer, Remark};
 use super::series::{LoadSpark, Moved, STEP_S, Second, Series};
 use crate::console::untrusted::Untrusted;
 
@@ -24,7 +27,7 @@ use crate::console::untrusted::Untrusted;
 pub const CALM: f64 = 0.7;
 
 /// A kitchen.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Kitchen {
     /// Its number in the feed.
     pub no: u32,
@@ -78,7 +81,7 @@ impl Kitchen {
 }
 
 /// A zone and the loads in it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ZoneStats {
     /// Its name.
     pub name: Untrusted,
@@ -99,7 +102,7 @@ pub struct ZoneStats {
 }
 
 /// The pipeline, made harmless.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Pipeline {
     /// The figures; its texts are emptied.
     pub raw: Flow,
@@ -121,7 +124,7 @@ pub struct Change {
 }
 
 /// The picture.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct City {
     /// Its name; empty before the first snapshot.
     pub name: Untrusted,
@@ -149,12 +152,18 @@ pub struct City {
     pub proof: Option<Proof>,
     /// The pipeline.
     pub flow: Option<Pipeline>,
-    /// What is wrong now, worst first: code and text.
-    pub alerts: Vec<(Untrusted, Untrusted)>,
+    /// What is wrong now, worst first.
+    pub alerts: Vec<Alarm>,
     /// Balancers that follow the leader.
-    pub standbys: Vec<Untrusted>,
+    pub standbys: Vec<Balancer>,
+    /// Where the leader answers, if it is told.
+    pub leader_url: Untrusted,
+    /// What the feed does not tell of a kitchen, and when it was asked.
+    pub remarks: HashMap<KitchenId, Remark>,
     /// Notable events.
     pub events: Events,
+    /// What operators did, and what was refused.
+    pub audit: Audit,
     /// Moves.
     pub moves: Moves,
     /// The last five minutes.
@@ -163,7 +172,9 @@ pub struct City {
     pub ignored: u64,
     /// Frames taken.
     pub frames: u64,
+    #[serde(skip)]
     index: HashMap<u32, usize>,
+    #[serde(skip)]
     ids: HashMap<KitchenId, usize>,
     second: Second,
     second_no: u64,
@@ -206,6 +217,16 @@ impl City {
         change
     }
 
+    /// A picture out of a recording, whose places are checked and whose indexes are built again; none if it is damaged.
+    #[must_use]
+    pub fn restored(mut self) -> Option<Self> {
+        let placed = self.kitchens.iter().all(|kitchen| kitchen.zone < self.zones.len());
+        self.index = self.kitchens.iter().enumerate().map(|(at, kitchen)| (kitchen.no, at)).collect();
+        self.ids = self.kitchens.iter().enumerate().map(|(at, kitchen)| (kitchen.id.clone(), at)).collect();
+        let sound = placed && self.series.is_sound();
+        sound.then_some(self)
+    }
+
     fn begin(&mut self, snapshot: &Snapshot, frame: &Frame, goes_back: bool) {
         if goes_back && self.known {
             let was = format!("{}.{} -> {}.{}", self.epoch, self.position, frame.epoch, frame.position);
@@ -224,6 +245,7 @@ impl City {
             self.zone(&zone.name);
         }
         self.moves.reset();
+        self.remarks.clear();
         self.accepted_before = None;
         // Kitchens that are told again keep their minute of history; the rest is gone.
         let told: std::collections::HashSet<&KitchenId> = frame.registered.iter().map(|info| &info.id).collect();
@@ -306,14 +328,25 @@ impl City {
             self.proof = Some(proof);
         }
         if let Some(alerts) = &frame.alerts {
-            let alerts =
-                alerts.iter().map(|alert| (Untrusted::new(&alert.code), Untrusted::new(&alert.text))).collect();
+            let alarm = |alert: &Alert| Alarm {
+                code: Untrusted::new(&alert.code),
+                text: Untrusted::new(&alert.text),
+                since: alert.since,
+            };
+            let alerts = alerts.iter().map(alarm).collect();
             change.urgent |= self.alerts != alerts;
             self.alerts = alerts;
         }
         if let Some(balancers) = &frame.balancers {
             let followers = balancers.iter().filter(|balancer| balancer.role == "standby");
-            let standbys = followers.map(|balancer| Untrusted::new(&balancer.id)).collect();
+            let standby = |balancer: &BalancerView| Balancer {
+                id: Untrusted::new(&balancer.id),
+                url: Untrusted::new(balancer.url.as_deref().unwrap_or_default()),
+                position: balancer.position,
+            };
+            let standbys = followers.map(standby).collect();
+            let leader = balancers.iter().find(|balancer| balancer.role == "leader").and_then(|one| one.url.as_deref());
+            self.leader_url = Untrusted::new(leader.unwrap_or_default());
             change.visible |= self.standbys != standbys;
             self.standbys = standbys;
         }
@@ -341,6 +374,7 @@ impl City {
         self.events.count(frame.at, &collapsed);
         for event in news {
             self.events.note(event);
+            self.audit.note(event);
         }
         self.events.dropped += frame.dropped;
         for moved in &frame.moves {
@@ -450,6 +484,33 @@ impl City {
     #[must_use]
     pub fn rush(&self) -> Option<&RushView> {
         self.flow.as_ref().and_then(|flow| flow.raw.rush.as_ref())
+    }
+
+    /// A kitchen's row as text, with tabs between.
+    #[must_use]
+    pub fn row_text(&self, at: usize) -> Option<String> {
+        let kitchen = self.kitchens.get(at)?;
+        let mut cells = vec![kitchen.id.to_string(), kitchen.name.fit(200), self.zone_of(kitchen).fit(200)];
+        if let Some(row) = kitchen.row {
+            cells.push(format!("{:.0} %", kitchen.load() * 100.0));
+            cells.extend([row.queued, row.cooking, row.in_the_oven, kitchen.capacity].map(|n| n.to_string()));
+            cells.extend([row.completed.to_string(), format!("{} ms", row.avg_ms)]);
+            cells.extend([row.health.word().to_owned(), row.schedulable.word().to_owned()]);
+        }
+        Some(cells.join("\t"))
+    }
+
+    /// Where the rush is, as the balancer names it.
+    #[must_use]
+    pub fn rush_zone(&self) -> Option<String> {
+        let zone = self.flow.as_ref().and_then(|flow| flow.rush_zone.as_ref())?;
+        self.zones.iter().find(|known| known.name == *zone).map(|known| known.raw.clone())
+    }
+
+    /// Takes migrations of before this console looked; says whether anything looks different.
+    pub fn fill_moves(&mut self, older: &[MigrationView]) -> bool {
+        let (ids, kitchens) = (&self.ids, &self.kitchens);
+        self.moves.fill(older, |id| ids.get(id).and_then(|at| kitchens.get(*at)).map(|kitchen| kitchen.no))
     }
 
     /// Places of all alive kitchens.

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use protocol::feed::{FeedEvent, Tone};
 use protocol::{Position, WallTime};
+use serde::{Deserialize, Serialize};
 
 use crate::console::untrusted::Untrusted;
 
@@ -14,7 +15,7 @@ use crate::console::untrusted::Untrusted;
 pub const LINES: usize = 2_000;
 
 /// One line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     /// When the last of it happened.
     pub at: WallTime,
@@ -27,7 +28,7 @@ pub struct Line {
 }
 
 /// What a line says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Body {
     /// One event, or equal ones.
     Event {
@@ -45,7 +46,7 @@ pub enum Body {
 }
 
 /// The ring.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Events {
     lines: VecDeque<Line>,
     /// Notable and counted, since the console began.

@@ -7,7 +7,9 @@
 use protocol::api::{Health, Schedulable};
 
 use super::city::{City, Kitchen};
+use crate::console::keymap::nearest;
 use crate::console::untrusted::glob;
+use protocol::text::clean;
 
 /// A filter that was read.
 #[derive(Debug, Clone, Default)]
@@ -68,6 +70,18 @@ impl Filter {
         self.terms.is_empty()
     }
 
+    /// What to say when nothing passes: the first word that is only a text, and what it may have meant.
+    #[must_use]
+    pub fn doubt(&self) -> Option<String> {
+        self.terms.iter().find_map(|term| match &term.test {
+            Test::Text(text) => {
+                let near = nearest(text, STATES.into_iter().chain(KEYS));
+                Some(format!("no id, name or zone has `{}` in it{near}", clean(text, 20)))
+            }
+            Test::State(_) | Test::Zone(_) | Test::Id(_) | Test::Name(_) | Test::Number(..) => None,
+        })
+    }
+
     /// Whether a kitchen passes.
     #[must_use]
     pub fn passes(&self, kitchen: &Kitchen, city: &City) -> bool {
@@ -108,7 +122,12 @@ fn term(word: &str) -> Result<Term, String> {
             return Ok(Term { negated: !negated, test: Test::State("hot|".to_owned()) });
         }
         ("state", None, b'=') => return Err(format!("state is one of {}", STATES.join(", "))),
-        _ => return Err("zone= id= name= state= load> queue> cook> cap>, or a text".to_owned()),
+        _ => {
+            let (shown, near) = (clean(key, 20), nearest(key, KEYS.into_iter()));
+            return Err(format!(
+                "`{shown}` is not known{near}: zone= id= name= state= load> queue> cook> cap>, or a text"
+            ));
+        }
     };
     Ok(Term { negated, test })
 }

@@ -5,9 +5,10 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
-use protocol::api::{HopKind, MoveResult};
+use protocol::api::{HopKind, MigrationView, MoveResult};
 use protocol::feed::FeedMove;
-use protocol::{OrderId, WallTime};
+use protocol::{KitchenId, OrderId, WallTime};
+use serde::{Deserialize, Serialize};
 
 use crate::console::untrusted::Untrusted;
 
@@ -21,7 +22,7 @@ const IN_FLIGHT: usize = 10_000;
 const FORGOTTEN: Duration = Duration::from_secs(60);
 
 /// One move.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Move {
     /// When it began or ended.
     pub at: WallTime,
@@ -42,7 +43,7 @@ pub struct Move {
 }
 
 /// Moves of one pair in the window.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Pair {
     migrated: [u32; WINDOW],
     recovered: [u32; WINDOW],
@@ -69,10 +70,12 @@ impl Pair {
 }
 
 /// All of them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Moves {
+    #[serde(with = "list")]
     in_flight: HashMap<OrderId, (Duration, Move)>,
     ended: VecDeque<Move>,
+    #[serde(with = "list")]
     pairs: BTreeMap<(u32, u32), Pair>,
     /// Migrations done in the running second.
     pub second_migrated: u32,
@@ -92,6 +95,7 @@ impl Moves {
                 }
                 return;
             }
+            MoveResult::Done if self.complete(&moved) => return,
             MoveResult::Done => self.count(&moved),
             MoveResult::Refused | MoveResult::TimedOut | MoveResult::Skipped => {}
         }
@@ -115,6 +119,49 @@ impl Moves {
             }
             HopKind::Dispatch | HopKind::Retry | HopKind::Release => {}
         }
+    }
+
+    /// Takes the migrations of before this console looked, newest first; those it has seen end are not taken again. Says
+    /// whether there were any.
+    pub fn fill(&mut self, older: &[MigrationView], number: impl Fn(&KitchenId) -> Option<u32>) -> bool {
+        let oldest = self.ended.front().map(|moved| moved.at);
+        let mut taken = false;
+        for view in older.iter().filter(|view| view.result != MoveResult::InFlight) {
+            let (Some(order), Some(from), Some(to)) =
+                (view.order, number(&view.from), view.to.as_ref().and_then(&number))
+            else {
+                continue;
+            };
+            let seen = self.ended.iter().any(|moved| moved.order == order && moved.at == view.at);
+            if seen || oldest.is_some_and(|oldest| view.at > oldest) || self.ended.len() == ENDED {
+                continue;
+            }
+            let MigrationView { at, kind, result, pause_ms, .. } = *view;
+            let reason = Untrusted::new(&view.reason);
+            self.ended.push_front(Move { at, order, from, to, kind, reason, result, pause_ms });
+            taken = true;
+        }
+        taken
+    }
+
+    /// Orders that were seen here, the newest first.
+    pub fn orders(&self) -> impl Iterator<Item = OrderId> {
+        self.ended.iter().rev().map(|moved| moved.order).chain(self.in_flight.keys().copied())
+    }
+
+    /// The same move is told again with its pause: a handover's is known only when the target has begun.
+    fn complete(&mut self, moved: &Move) -> bool {
+        if moved.kind != HopKind::Handover || moved.pause_ms.is_none() {
+            return false;
+        }
+        let known =
+            self.ended.iter_mut().rev().take(ENDED).find(|known| {
+                known.order == moved.order && known.kind == HopKind::Handover && known.pause_ms.is_none()
+            });
+        known.is_some_and(|known| {
+            known.pause_ms = moved.pause_ms;
+            true
+        })
     }
 
     /// A second went by; says whether anything looks different.
@@ -170,5 +217,30 @@ impl Moves {
         let mut pairs: Vec<_> = self.pairs.iter().map(|(pair, counts)| (*pair, *counts)).collect();
         pairs.sort_by_key(|(pair, counts)| (std::cmp::Reverse(counts.total()), *pair));
         pairs
+    }
+}
+
+/// Maps as lists of pairs, because a key of a JSON object is a string.
+mod list {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<'a, M, K, V, S>(map: &'a M, to: S) -> Result<S::Ok, S::Error>
+    where
+        &'a M: IntoIterator<Item = (&'a K, &'a V)>,
+        K: Serialize + 'a,
+        V: Serialize + 'a,
+        S: Serializer,
+    {
+        to.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, M, K, V, D>(from: D) -> Result<M, D::Error>
+    where
+        M: FromIterator<(K, V)>,
+        K: Deserialize<'de>,
+        V: Deserialize<'de>,
+        D: Deserializer<'de>,
+    {
+        Ok(Vec::<(K, V)>::deserialize(from)?.into_iter().collect())
     }
 }

@@ -39,6 +39,30 @@ pub struct KitchenPage {
     asked: Option<Duration>,
 }
 
+/// What of an order is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OrderView {
+    /// What it is, why it is here, its hops and its history.
+    #[default]
+    Facts,
+    /// Why it is here, all of it.
+    Why,
+    /// Its line in space and time, above its history.
+    Line,
+}
+
+impl OrderView {
+    /// The next one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        match self {
+            Self::Facts => Self::Line,
+            Self::Line => Self::Why,
+            Self::Why => Self::Facts,
+        }
+    }
+}
+
 /// One order.
 #[derive(Debug, Clone)]
 pub struct OrderPage {
@@ -52,6 +76,8 @@ pub struct OrderPage {
     pub history: Option<api::History>,
     /// First line of its history shown, from the end.
     pub back: usize,
+    /// What of it is shown.
+    pub view: OrderView,
     /// Why nothing came.
     pub error: Option<Untrusted>,
     asked: Option<Duration>,
@@ -68,18 +94,16 @@ impl Page {
     /// An order's page.
     #[must_use]
     pub fn order(id: OrderId) -> Self {
-        let page = OrderPage { id, order: None, explain: None, history: None, back: 0, error: None, asked: None };
-        Self::Order(Box::new(page))
+        Self::Order(Box::new(OrderPage::new(id)))
     }
 
     /// When it wants to ask again.
     #[must_use]
     pub fn due(&self) -> Duration {
-        let asked = match self {
-            Self::Kitchen(page) => page.asked,
-            Self::Order(page) => page.asked,
-        };
-        asked.map_or(Duration::ZERO, |asked| asked + REFRESH)
+        match self {
+            Self::Kitchen(page) => due(page.asked),
+            Self::Order(page) => page.due(),
+        }
     }
 
     /// What it asks for.
@@ -89,10 +113,7 @@ impl Page {
                 page.asked = Some(now);
                 vec![Request::Kitchen(page.id.clone()), Request::OrdersOf(page.id.clone())]
             }
-            Self::Order(page) => {
-                page.asked = Some(now);
-                vec![Request::Order(page.id), Request::Explain(page.id), Request::History(page.id)]
-            }
+            Self::Order(page) => page.ask(now),
         }
     }
 
@@ -111,17 +132,49 @@ impl Page {
             (Self::Kitchen(page), Err(why)) if *request == Request::Kitchen(page.id.clone()) => {
                 complain(&mut page.error, why)
             }
-            (Self::Order(page), Ok(Answer::Order(order))) if order.id == page.id => replace(&mut page.order, order),
-            (Self::Order(page), Ok(Answer::Explain(view))) if view.id == page.id => replace(&mut page.explain, view),
-            (Self::Order(page), Ok(Answer::History(view))) if view.id == page.id => replace(&mut page.history, view),
-            // An order that was never dispatched has no explanation; the page says so by its absence.
-            (Self::Order(page), Err(why)) if *request == Request::Order(page.id) => complain(&mut page.error, why),
-            (Self::Kitchen(_) | Self::Order(_), _) => false,
+            (Self::Order(page), _) => page.take(request, outcome),
+            (Self::Kitchen(_), _) => false,
         }
     }
 }
 
+/// When to ask again.
+fn due(asked: Option<Duration>) -> Duration {
+    asked.map_or(Duration::ZERO, |asked| asked + REFRESH)
+}
+
 impl OrderPage {
+    /// An order's page.
+    #[must_use]
+    pub fn new(id: OrderId) -> Self {
+        let (order, explain, history) = (None, None, None);
+        Self { id, order, explain, history, back: 0, view: OrderView::Facts, error: None, asked: None }
+    }
+
+    /// When it wants to ask again.
+    #[must_use]
+    pub fn due(&self) -> Duration {
+        due(self.asked)
+    }
+
+    /// What it asks for.
+    pub fn ask(&mut self, now: Duration) -> Vec<Request> {
+        self.asked = Some(now);
+        vec![Request::Order(self.id), Request::Explain(self.id), Request::History(self.id)]
+    }
+
+    /// Takes an answer if it is for this page; says whether it was and anything changed.
+    pub fn take(&mut self, request: &Request, outcome: &Result<Answer, String>) -> bool {
+        match outcome {
+            Ok(Answer::Order(order)) if order.id == self.id => replace(&mut self.order, order),
+            Ok(Answer::Explain(view)) if view.id == self.id => replace(&mut self.explain, view),
+            Ok(Answer::History(view)) if view.id == self.id => replace(&mut self.history, view),
+            // An order that was never dispatched has no explanation; the page says so by its absence.
+            Err(why) if *request == Request::Order(self.id) => complain(&mut self.error, why),
+            Ok(_) | Err(_) => false,
+        }
+    }
+
     /// Scrolls the history; down is towards the newest.
     pub fn scroll(&mut self, by: isize) {
         let count = self.history.as_ref().map_or(0, |history| history.events.len());

@@ -44,6 +44,12 @@ impl Sort {
         }
     }
 
+    /// By its word.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        [Self::Load, Self::Name, Self::Queue, Self::Health].into_iter().find(|sort| sort.word() == word)
+    }
+
     /// The next one.
     #[must_use]
     pub fn next(self) -> Self {
@@ -85,7 +91,7 @@ fn urgency(kitchen: &Kitchen) -> u8 {
 }
 
 /// `kitchen_2` before `kitchen_10`. Allocates nothing: ten thousand rows are compared a hundred thousand times a second.
-fn natural(one: &str, other: &str) -> Ordering {
+pub(super) fn natural(one: &str, other: &str) -> Ordering {
     let split = |text: &'_ str| text.trim_end_matches(|c: char| c.is_ascii_digit()).len();
     let ((head, number), (other_head, other_number)) = (one.split_at(split(one)), other.split_at(split(other)));
     let (number, other_number) = (number.trim_start_matches('0'), other_number.trim_start_matches('0'));
@@ -141,6 +147,11 @@ impl Rows {
         before != self.shown
     }
 
+    /// Time may have gone back: what was measured against it is forgotten.
+    pub fn forget_times(&mut self) {
+        (self.stale, self.sorted_at, self.touched_at) = (true, Duration::ZERO, None);
+    }
+
     /// Filters and sorts now.
     pub fn rebuild(&mut self, city: &City, now: Duration) {
         (self.stale, self.sorted_at) = (false, now);
@@ -175,6 +186,14 @@ impl Rows {
         self.at = self.at.saturating_add_signed(by).min(self.shown.len().saturating_sub(1));
         self.selected = self.shown.get(self.at).map(|at| city.kitchens[*at].id.clone());
         self.scroll();
+    }
+
+    /// Selects a kitchen of the city, wherever its row is.
+    pub fn select(&mut self, city: &City, kitchen: usize, now: Duration) {
+        if let Some(at) = self.shown.iter().position(|shown| *shown == kitchen) {
+            self.at = at;
+            self.go(city, 0, now);
+        }
     }
 
     /// How many rows fit.

@@ -5,6 +5,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 /// How many seconds are kept.
 pub const SECONDS: usize = 300;
 /// Steps of a kitchen's spark.
@@ -13,7 +15,7 @@ pub const STEPS: usize = 10;
 pub const STEP_S: u64 = 6;
 
 /// What happened in one second.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Second {
     /// Whether the link was up.
     pub known: bool,
@@ -71,7 +73,7 @@ impl std::ops::BitOrAssign for Moved {
 }
 
 /// The last five minutes, oldest first.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Series {
     seconds: VecDeque<Second>,
     /// Seconds in which orders were accepted, and seconds with any mark.
@@ -97,6 +99,14 @@ impl Series {
         self.marked += usize::from(!second.is_blank());
         self.seconds.push_back(second);
         moved
+    }
+
+    /// Whether the counts are those of the seconds: out of a file they may be anything.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let busy = self.seconds.iter().filter(|second| second.is_busy()).count();
+        let marked = self.seconds.iter().filter(|second| !second.is_blank()).count();
+        self.seconds.len() <= SECONDS && (self.busy, self.marked) == (busy, marked)
     }
 
     /// Which charts time alone changes.
@@ -136,7 +146,7 @@ fn mean(samples: &[Option<f64>]) -> Option<f64> {
 }
 
 /// A kitchen's load in steps of six seconds, in 255ths; 0 also before it was seen.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadSpark {
     steps: [u8; STEPS],
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use protocol::api::{Health, HopKind, Kpi, MoveResult, Proof, RushView, Schedulable};
+use protocol::api::{Alert, BalancerView, Health, HopKind, Kpi, MoveResult, Proof, RushView, Schedulable};
 use protocol::city::Zone;
 use protocol::feed::{FeedEvent, FeedMove, Flow, Frame, KitchenInfo, KitchenRow, Snapshot, Tone};
 use protocol::{Epoch, KitchenId, OrderId, Position, WallTime};
@@ -13,7 +13,9 @@ use ratatui::backend::TestBackend;
 
 use crate::console::app::{App, Effects, Input, Setup};
 use crate::console::color::Depth;
-use crate::console::link::{Request, Signal};
+use crate::console::keymap::Keymap;
+use crate::console::link::{Answer, Request, Signal};
+use crate::console::symbols::Symbols;
 use crate::console::theme::Theme;
 use crate::console::view;
 
@@ -38,7 +40,7 @@ impl Random {
 }
 
 pub fn setup() -> Setup {
-    Setup { read_only: false, ascii: false, depth: Depth::Rgb, banner: None }
+    Setup { read_only: false, symbols: Symbols::Unicode, keys: Keymap::default(), depth: Depth::Rgb, banner: None }
 }
 
 pub fn app(size: (u16, u16)) -> App {
@@ -46,7 +48,7 @@ pub fn app(size: (u16, u16)) -> App {
 }
 
 pub fn app_with(setup: Setup, size: (u16, u16)) -> App {
-    let theme = Theme::fallback(setup.depth, setup.ascii);
+    let theme = Theme::fallback(setup.depth, setup.symbols);
     App::new(setup, theme, size)
 }
 
@@ -245,6 +247,32 @@ pub fn trouble(app: &mut App) {
     feed(app, last, 60_400);
 }
 
+/// What only the ledger screen shows in full: alerts, balancers, and what operators did.
+pub fn tell_all(app: &mut App) {
+    let alert = |code: &str, text: &str| Alert { code: code.to_owned(), text: text.to_owned(), since: WallTime(NOON) };
+    let balancer = |id: &str, role: &str, position: Option<u64>| BalancerView {
+        id: id.to_owned(),
+        role: role.to_owned(),
+        pid: 1,
+        url: Some(format!("http://127.0.0.1:808{}", id.len())),
+        position: position.map(Position),
+    };
+    let mut told = frame(9_710, 60_500);
+    told.alerts = Some(vec![
+        alert("disk_full", "the ledger's disk is full: read-only until there is space; what was accepted is safe"),
+        alert("quarantine", "o77 is in quarantine: look at it, then release or cancel it"),
+    ]);
+    told.balancers = Some(vec![balancer("b1", "leader", None), balancer("b2", "standby", Some(9_705))]);
+    told.events = vec![
+        event(9_701, 60_410, "drain_started", Tone::Warn, "kitchen_4", "draining for at most 30 s by ada: oven check"),
+        event(9_702, 60_420, "move_ordered", Tone::Info, "o861", "to be moved to kitchen_4 by bob"),
+        event(9_703, 60_430, "cancelled", Tone::Info, "o860", "cancelled by ada: the customer left"),
+        event(9_704, 60_440, "stale_refused", Tone::Warn, "kitchen_3", "late result refused"),
+        event(9_705, 60_450, "rush_started", Tone::Warn, "Harbor", "50 orders/s for 30 s by bob"),
+    ];
+    feed(app, told, 60_500);
+}
+
 pub fn feed(app: &mut App, frame: Frame, at_ms: u64) -> Effects {
     app.update(Input::Signal(Signal::Frame(Box::new(frame))), Duration::from_millis(at_ms))
 }
@@ -258,6 +286,32 @@ pub fn type_keys(app: &mut App, keys: &[&str]) -> Vec<Request> {
         sent.extend(effects.send.into_iter().map(|sent| sent.request));
     }
     sent
+}
+
+/// Answers every waiting request as `answer` says.
+pub fn answer(app: &mut App, answer: impl Fn(&Request) -> Option<Result<Answer, String>>) -> Vec<Request> {
+    let mut sent = Vec::new();
+    for (request, asked) in app.waiting() {
+        if let Some(outcome) = answer(&asked) {
+            let effects = app.update(Input::Signal(Signal::Answer { request, outcome }), app.now);
+            sent.extend(effects.send.into_iter().map(|sent| sent.request));
+        }
+    }
+    sent
+}
+
+/// What the balancer of this city says about kitchens and orders; a change is done.
+pub fn balancer(request: &Request) -> Option<Result<Answer, String>> {
+    Some(Ok(match request {
+        Request::Order(id) => Answer::Order(Box::new(order(id.0))),
+        Request::Explain(_) => Answer::Explain(Box::new(explain())),
+        Request::History(_) => Answer::History(Box::new(history())),
+        Request::Kitchen(_) => Answer::Kitchen(Box::new(kitchen_view())),
+        Request::OrdersOf(_) => Answer::Orders(Box::new(order_page())),
+        Request::Policy => Answer::Policy(Box::default()),
+        Request::Migrations | Request::Kitchens => return None,
+        change => Answer::Done(format!("done: {}", change.words())),
+    }))
 }
 
 pub fn type_text(app: &mut App, text: &str) -> Vec<Request> {
@@ -279,6 +333,8 @@ pub fn key(name: &str) -> KeyEvent {
         "right" => KeyCode::Right,
         "backspace" => KeyCode::Backspace,
         "pagedown" => KeyCode::PageDown,
+        "home" => KeyCode::Home,
+        "end" => KeyCode::End,
         other => KeyCode::Char(other.chars().next().expect("a key")),
     };
     KeyEvent::new(code, modifiers)
@@ -286,11 +342,12 @@ pub fn key(name: &str) -> KeyEvent {
 
 /// The screen as text, without trailing blanks.
 pub fn screen(app: &App) -> String {
-    let mut terminal = Terminal::new(TestBackend::new(app.size.0, app.size.1)).expect("a terminal");
+    let rows = app.size.1 + app.deck_rows();
+    let mut terminal = Terminal::new(TestBackend::new(app.size.0, rows)).expect("a terminal");
     terminal.draw(|frame| view::draw(frame, app)).expect("drawn");
     let buffer = terminal.backend().buffer();
     let mut text = String::new();
-    for y in 0..app.size.1 {
+    for y in 0..rows {
         let mut line = String::new();
         let mut skip = 0;
         for x in 0..app.size.0 {
@@ -424,4 +481,61 @@ pub fn history() -> History {
         event(9_940, "stage_done", "stage 1 under 3.1042"),
     ];
     History { id: OrderId(812), events }
+}
+
+/// An order that was reassigned, handed over in a drain, failed once, and was completed.
+pub fn travelled(request: &Request) -> Option<Result<Answer, String>> {
+    let token = |counter: u64| FencingToken { epoch: Epoch(3), counter };
+    let hop = |kitchen: &str, counter: u64, kind: HopKind, reason: Option<&str>, pause_ms: Option<u64>| HopView {
+        kitchen: kitchen_id(kitchen),
+        token: token(counter),
+        kind,
+        reason: reason.map(str::to_owned),
+        pause_ms,
+        at: WallTime(NOON),
+    };
+    let told = |position: u64, at: u64, event: &str, detail: &str| HistoryEvent {
+        position: Position(position),
+        epoch: Epoch(3),
+        at: WallTime(NOON + at),
+        event: event.to_owned(),
+        detail: detail.to_owned(),
+    };
+    match request {
+        Request::Order(id) => {
+            let hops = vec![
+                hop("kitchen_1", 11, HopKind::Dispatch, None, None),
+                hop("kitchen_2", 12, HopKind::Reassign, Some("overload"), Some(3)),
+                hop("kitchen_4", 13, HopKind::Handover, Some("drain"), Some(41)),
+                hop("kitchen_3", 14, HopKind::Retry, None, None),
+            ];
+            let (placed_at, completed_at) = (WallTime(NOON), Some(WallTime(NOON + 21_000)));
+            let state = OrderState::Completed;
+            Some(Ok(Answer::Order(Box::new(OrderView { state, hops, placed_at, completed_at, ..order(id.0) }))))
+        }
+        Request::History(id) => {
+            let events = vec![
+                told(100, 0, "accepted", "2 dishes, 3 stages"),
+                told(101, 400, "leased", "to kitchen_1 with token 3.11"),
+                told(104, 3_000, "leased", "kitchen_1 -> kitchen_2 with token 3.12: overload, 3 ms"),
+                told(105, 4_500, "started", "at stage 1 under 3.12"),
+                told(107, 7_000, "stage_done", "stage 1 under 3.12"),
+                told(
+                    109,
+                    9_000,
+                    "leased",
+                    "handed over from kitchen_2 to kitchen_4 with token 3.13: drain, 2500 ms of cooking kept",
+                ),
+                told(110, 9_041, "started", "at stage 2 under 3.13"),
+                told(111, 9_041, "handed_over", "cooked again under 3.13 after 41 ms"),
+                told(112, 12_000, "attempt_failed", "in stage 2: the pan caught fire"),
+                told(113, 13_000, "leased", "again, to kitchen_3 with token 3.14"),
+                told(114, 13_500, "started", "at stage 2 under 3.14"),
+                told(115, 17_000, "stage_done", "stage 2 under 3.14"),
+                told(116, 21_000, "completed", "under 3.14, cooked in 7500 ms"),
+            ];
+            Some(Ok(Answer::History(Box::new(History { id: *id, events }))))
+        }
+        _ => None,
+    }
 }

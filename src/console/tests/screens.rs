@@ -1,6 +1,9 @@
 //! Screens as text, at the four sizes that are promised.
 
-use super::fixture::{app, busy, feed, many, screen, snapshot, type_keys};
+use super::fixture::{
+    answer, app, balancer, busy, dead, feed, frame, many, row, screen, snapshot, tell_all, travelled, type_keys,
+    type_text,
+};
 
 const SIZES: [(u16, u16); 4] = [(40, 10), (80, 24), (120, 36), (200, 60)];
 
@@ -30,6 +33,95 @@ fn flow_reads_at_every_size() {
 }
 
 #[test]
+fn the_ledger_reads_at_every_size_and_in_every_pane() {
+    for (columns, rows) in SIZES {
+        let mut app = busy((columns, rows));
+        tell_all(&mut app);
+        type_keys(&mut app, &["5", "j"]);
+        check(&format!("ledger_{columns}x{rows}"), &screen(&app));
+        type_keys(&mut app, &["tab", "j"]);
+        check(&format!("ledger_events_{columns}x{rows}"), &screen(&app));
+        type_keys(&mut app, &["tab"]);
+        type_keys(&mut app, &[":"]);
+        type_text(&mut app, "line o812");
+        type_keys(&mut app, &["enter"]);
+        answer(&mut app, balancer);
+        check(&format!("line_{columns}x{rows}"), &screen(&app));
+        type_keys(&mut app, &["5"]);
+        check(&format!("ledger_line_{columns}x{rows}"), &screen(&app));
+        type_keys(&mut app, &["3"]);
+        assert!(screen(&app).contains("no `chef drill`"));
+    }
+}
+
+#[test]
+fn a_handover_a_reassign_and_a_failure_have_their_place_in_the_line() {
+    for (columns, rows) in [(80, 24), (120, 36), (200, 60)] {
+        let mut app = busy((columns, rows));
+        type_keys(&mut app, &[":"]);
+        type_text(&mut app, "line o900");
+        type_keys(&mut app, &["enter"]);
+        answer(&mut app, travelled);
+        check(&format!("line_travelled_{columns}x{rows}"), &screen(&app));
+    }
+}
+
+#[test]
+fn why_an_order_is_where_it_is_has_a_page() {
+    for (columns, rows) in [(80, 24), (120, 36)] {
+        let mut app = busy((columns, rows));
+        type_keys(&mut app, &[":"]);
+        type_text(&mut app, "explain o812");
+        type_keys(&mut app, &["enter"]);
+        answer(&mut app, balancer);
+        check(&format!("why_{columns}x{rows}"), &screen(&app));
+    }
+}
+
+#[test]
+fn every_kitchen_is_a_cell() {
+    for (columns, rows) in SIZES {
+        let mut app = app((columns, rows));
+        feed(&mut app, snapshot(9_000, many(1_000)), 0);
+        let mut change = frame(9_001, 100);
+        change.kitchens = vec![dead(row(7, 0, 0), 12_000), dead(row(8, 0, 0), 12_000)];
+        feed(&mut app, change, 100);
+        type_keys(&mut app, &["H", "j", "l", "l"]);
+        check(&format!("heat_{columns}x{rows}"), &screen(&app));
+    }
+}
+
+#[test]
+fn the_palette_offers_and_helps() {
+    for (columns, rows) in SIZES {
+        let mut app = busy((columns, rows));
+        type_keys(&mut app, &[":"]);
+        type_text(&mut app, "dra");
+        check(&format!("palette_{columns}x{rows}"), &screen(&app));
+        type_text(&mut app, "in kitchen_2 --");
+        check(&format!("palette_args_{columns}x{rows}"), &screen(&app));
+    }
+}
+
+#[test]
+fn dialogs_fit_the_smallest_screen() {
+    for (name, keys) in [
+        ("kill", vec!["K", "k", "i", "t"]),
+        ("drain", vec!["d"]),
+        ("filter", vec!["/", "z", "o", "e", "n", "=", "H", " "]),
+        ("target", vec![":", "m", "i", "g", "r", "a", "t", "e", " ", "o", "1", "enter"]),
+    ] {
+        let mut app = busy((40, 10));
+        type_keys(&mut app, &keys);
+        check(&format!("dialog_{name}_40x10"), &screen(&app));
+    }
+    let mut app = app((40, 10));
+    feed(&mut app, snapshot(9_000, super::fixture::four()), 0);
+    type_keys(&mut app, &["r", "down", "down", "down"]);
+    check("dialog_rush_40x10", &screen(&app));
+}
+
+#[test]
 fn a_thousand_kitchens_are_windowed() {
     for size in [(80, 24), (120, 36)] {
         let mut app = app(size);
@@ -39,32 +131,15 @@ fn a_thousand_kitchens_are_windowed() {
     }
 }
 
-fn ask(app: &mut crate::console::app::App, answers: Vec<crate::console::link::Answer>) {
-    use crate::console::app::Input;
-    use crate::console::link::Signal;
-    // Requests are numbered from 1 in the sequence the page asks.
-    for (request, answer) in (1..).zip(answers) {
-        app.update(Input::Signal(Signal::Answer { request, outcome: Ok(answer) }), app.now);
-    }
-}
-
 #[test]
 fn a_kitchen_and_an_order_have_pages() {
-    use super::fixture::{explain, history, kitchen_view, order, order_page};
-    use crate::console::link::Answer;
     for (columns, rows) in [(80, 24), (120, 36)] {
         let mut app = busy((columns, rows));
         type_keys(&mut app, &["enter"]);
-        ask(&mut app, vec![Answer::Kitchen(Box::new(kitchen_view())), Answer::Orders(Box::new(order_page()))]);
+        answer(&mut app, balancer);
         check(&format!("kitchen_{columns}x{rows}"), &screen(&app));
         type_keys(&mut app, &["j", "enter"]);
-        let mut padded = vec![Answer::Done(String::new()); 2];
-        padded.extend([
-            Answer::Order(Box::new(order(812))),
-            Answer::Explain(Box::new(explain())),
-            Answer::History(Box::new(history())),
-        ]);
-        ask(&mut app, padded);
+        answer(&mut app, balancer);
         check(&format!("order_{columns}x{rows}"), &screen(&app));
     }
 }
@@ -103,7 +178,7 @@ fn a_lost_link_keeps_the_picture() {
 #[test]
 fn ascii_has_every_word() {
     let mut setup = super::fixture::setup();
-    setup.ascii = true;
+    setup.symbols = crate::console::symbols::Symbols::Ascii;
     let mut app = super::fixture::app_with(setup, (120, 36));
     super::fixture::trouble(&mut app);
     let picture = screen(&app);

@@ -7,12 +7,12 @@ use protocol::feed::{KitchenRow, Tone};
 use protocol::{Epoch, OrderId};
 
 use super::fixture::{
-    app, app_with, busy, event, explain, feed, four, frame, kitchen_view, many, order_page, proof, row, rush, screen,
-    setup, snapshot, type_keys, type_text,
+    answer, app, app_with, balancer, busy, event, feed, four, frame, many, proof, row, rush, screen, setup, snapshot,
+    type_keys, type_text,
 };
 use crate::console::app::rows::Sort;
 use crate::console::app::{App, Effects, Input};
-use crate::console::link::{Answer, Request, Signal};
+use crate::console::link::{Request, Signal};
 
 fn at(app: &mut App, ms: u64) -> Effects {
     app.update(Input::Tick, Duration::from_millis(ms))
@@ -239,7 +239,7 @@ fn a_drain_asks_and_starts_on_cancel_and_cordon_turns_round() {
     let mut app = busy((80, 24));
     assert!(type_keys(&mut app, &["d", "enter"]).is_empty());
     let id = "kitchen_1".parse().expect("an id");
-    assert_eq!(type_keys(&mut app, &["d", "tab", "enter"]), [Request::Drain(id)]);
+    assert_eq!(type_keys(&mut app, &["d", "tab", "enter"]), [Request::drain(id)]);
     assert_eq!(type_keys(&mut app, &["C"]), [Request::Cordon("kitchen_1".parse().expect("an id"))]);
     assert_eq!(app.city().by_no(3).and_then(|k| k.row).map(|row| row.schedulable), Some(Schedulable::Draining));
     assert_eq!(type_keys(&mut app, &["j", "j", "C"]), [Request::Uncordon("kitchen_4".parse().expect("an id"))]);
@@ -250,7 +250,7 @@ fn a_rush_is_a_form_and_a_running_one_is_offered_to_stop() {
     let mut app = calm((80, 24));
     let sent = type_keys(
         &mut app,
-        &["r", "backspace", "backspace", "8", "0", "down", "down", "right", "down", "down", "enter"],
+        &["r", "backspace", "backspace", "8", "0", "down", "down", "right", "down", "down", "down", "enter"],
     );
     assert_eq!(sent, [Request::Rush { rate: 80.0, for_s: 30, zone: Some("Downtown".to_owned()) }]);
     let mut running = frame(9_001, 100);
@@ -266,20 +266,15 @@ fn an_order_is_chosen_and_migrated_to_an_open_kitchen() {
     let asked = type_keys(&mut app, &["m"]);
     let id = "kitchen_1".parse::<protocol::KitchenId>().expect("an id");
     assert_eq!(asked, [Request::Kitchen(id.clone()), Request::OrdersOf(id)]);
-    for (request, answer) in
-        (1..).zip([Answer::Kitchen(Box::new(kitchen_view())), Answer::Orders(Box::new(order_page()))])
-    {
-        app.update(Input::Signal(Signal::Answer { request, outcome: Ok(answer) }), app.now);
-    }
-    let sent = type_keys(&mut app, &["j", "m", "enter"]);
+    answer(&mut app, balancer);
+    type_keys(&mut app, &["j", "m"]);
+    assert!(screen(&app).contains("in the oven: it finishes in place"), "{}", screen(&app));
+    let sent = type_keys(&mut app, &["enter"]);
     let to = "kitchen_4".parse().expect("an id");
     assert_eq!(sent, [Request::Migrate { order: OrderId(812), to }], "the emptiest first");
     let asked = type_keys(&mut app, &["enter"]);
     assert_eq!(asked, [Request::Order(OrderId(812)), Request::Explain(OrderId(812)), Request::History(OrderId(812))]);
-    app.update(
-        Input::Signal(Signal::Answer { request: 5, outcome: Ok(Answer::Explain(Box::new(explain()))) }),
-        app.now,
-    );
+    answer(&mut app, |asked| matches!(asked, Request::Explain(_)).then(|| balancer(asked)).flatten());
     assert!(screen(&app).contains("excluded: kitchen_3 dead"));
     assert!(type_keys(&mut app, &["esc", "esc"]).is_empty());
     assert!(app.pages.is_empty());
@@ -289,13 +284,9 @@ fn an_order_is_chosen_and_migrated_to_an_open_kitchen() {
 fn an_answer_to_a_page_that_is_gone_is_forgotten_and_a_refusal_is_shown() {
     let mut app = calm((80, 24));
     type_keys(&mut app, &["enter", "esc"]);
-    app.update(
-        Input::Signal(Signal::Answer { request: 1, outcome: Ok(Answer::Kitchen(Box::new(kitchen_view()))) }),
-        app.now,
-    );
+    answer(&mut app, balancer);
     type_keys(&mut app, &["C"]);
-    let refused = Signal::Answer { request: 3, outcome: Err("409: it is\u{1b}[2J draining".to_owned()) };
-    app.update(Input::Signal(refused), app.now);
+    answer(&mut app, |_| Some(Err("409: it is\u{1b}[2J draining".to_owned())));
     assert!(screen(&app).contains("✕ 409: it is␛[2J draining"), "{}", screen(&app));
 }
 

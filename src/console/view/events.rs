@@ -26,7 +26,8 @@ pub fn render(pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
     }
 }
 
-fn draw(pen: &mut Pen<'_>, line: &Line, area: Rect) {
+/// Draws one line.
+pub fn draw(pen: &mut Pen<'_>, line: &Line, area: Rect) {
     let wide = area.width >= 90;
     let clock = line.at.clock();
     let (glyph, role) = tone(line.tone);

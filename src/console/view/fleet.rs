@@ -64,7 +64,7 @@ fn table(pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
     let visible = rows.shown.iter().enumerate().skip(rows.top);
     for ((row, at), y) in visible.zip(inside.y + 1..inside.bottom()) {
         if let Some(kitchen) = city.kitchens.get(*at) {
-            columns.row(pen, city, kitchen, y, row == rows.at);
+            columns.row(pen, app, kitchen, y, row == rows.at);
         }
     }
 }
@@ -168,7 +168,8 @@ impl Columns {
         }
     }
 
-    fn row(&self, pen: &mut Pen<'_>, city: &City, kitchen: &Kitchen, y: u16, selected: bool) {
+    fn row(&self, pen: &mut Pen<'_>, app: &App, kitchen: &Kitchen, y: u16, selected: bool) {
+        let city = app.city();
         let x = self.id.0 - 2;
         if selected {
             pen.put(x, y, 1, ">", Role::Accent);
@@ -177,7 +178,7 @@ impl Columns {
         pen.name(self.name.0, y, self.name.1, &kitchen.name, Role::Dim);
         pen.name(self.zone.0, y, self.zone.1, city.zone_of(kitchen), Role::Text);
         self.load(pen, city, kitchen, y);
-        let (mut state, role) = state(kitchen);
+        let (mut state, role) = remarked(app, kitchen);
         if state.width() > usize::from(self.state.1) {
             state = state.replacen("suspected", "susp.", 1);
         }
@@ -263,6 +264,25 @@ pub fn load_role(kitchen: &Kitchen, threshold: f64) -> Role {
         Role::BarWarn
     } else {
         Role::BarOk
+    }
+}
+
+/// The state, with what the feed does not tell: seconds until a drain's deadline, or that it is slow.
+fn remarked(app: &App, kitchen: &Kitchen) -> (String, Role) {
+    let (text, role) = state(kitchen);
+    let alive = kitchen.health() == Some(Health::Alive);
+    let Some(remark) = app.city().remarks.get(&kitchen.id).filter(|_| alive) else { return (text, role) };
+    if let Some((_, left)) = app.city().drain(&kitchen.id, app.now) {
+        return (format!("{text}, {left} s"), role);
+    }
+    match &remark.note {
+        // The word before the figures: the page has the rest.
+        Some(note) if kitchen.is_open() => {
+            let word = note.fit(24);
+            let word = word.split([':', ',']).next().unwrap_or_default().to_owned();
+            (format!("{text} {word}"), Role::Warn)
+        }
+        Some(_) | None => (text, role),
     }
 }
 

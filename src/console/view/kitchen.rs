@@ -5,19 +5,20 @@
 //!  ● alive   load ████████████▋··┃·  84 %   3 waiting, 5 cooking (2 in the oven) of 10
 //!  stations 5 · pizza, pasta, burger · completed 412 · avg 3.2 s
 //!  last sign of life 300 ms ago, leases 2.7 s left · alive and open since 12:03:07
+//!  draining: 2 waiting, 3 cooking (1 in the oven), 24 s left · slow: 4.2 times the fleet
 //!  0 failed attempts · 0 lost leases
 //! ─ orders ──────────────────────────────────────── 8 open, 2 ended, at position 9 812 ─
 //!   ORDER    STATE    STAGE        ITEMS                        PLACED    TRIES
 //! > o812     cooking  cook 2/3     2 pizza, 1 salad             12:41:02      1
 //! ```
 
-use protocol::api::{Health, ItemBody, KitchenView, OrderView};
+use protocol::api::{DrainView, Health, ItemBody, KitchenView, OrderView};
 use ratatui::layout::Rect;
 
 use super::fleet::{load_role, state};
 use super::layout;
 use super::pen::Pen;
-use super::text::{ms, percent, thousands};
+use super::text::{ms, percent, plural, thousands};
 use crate::console::app::App;
 use crate::console::app::city::Kitchen;
 use crate::console::app::page::KitchenPage;
@@ -31,7 +32,7 @@ pub fn render(pen: &mut Pen<'_>, app: &App, page: &KitchenPage, area: Rect) {
     let place = kitchen.map_or_else(String::new, |kitchen| {
         format!("{}, {}", kitchen.name.fit(30), app.city().zone_of(kitchen).fit(16))
     });
-    let [upper, lower] = layout::cut_rows(area, if framed { 6 } else { 5 }.min(area.height));
+    let [upper, lower] = layout::kitchen(area);
     let inside = pen.panel(upper, framed, &format!("kitchen {}", page.id), &place);
     match kitchen {
         Some(kitchen) => facts(pen, app, kitchen, page.view.as_ref(), inside),
@@ -71,10 +72,33 @@ fn facts(pen: &mut Pen<'_>, app: &App, kitchen: &Kitchen, view: Option<&KitchenV
     pen.put(x, y + 1, right.saturating_sub(x), &line.join(" · "), Role::Text);
     if let Some(view) = view {
         pen.put(x, y + 2, right.saturating_sub(x), &evidence(view), Role::Dim);
-        let failures =
-            format!("{} failed attempts · {} lost leases", thousands(view.failed), thousands(view.lost_leases));
-        pen.put(x, y + 3, right.saturating_sub(x), &failures, Role::Dim);
+        let failures = format!(
+            "{} · {}",
+            plural(view.failed, "failed attempt", "failed attempts"),
+            plural(view.lost_leases, "lost lease", "lost leases")
+        );
+        // What is going on comes before what went wrong once; both where there is room.
+        let said = remark(app, kitchen);
+        let y = if said.is_empty() || area.height < 5 { y + 3 } else { y + 4 };
+        if !said.is_empty() {
+            pen.name(x, area.y + 3, right.saturating_sub(x + 1), &Untrusted::new(&said), Role::Warn);
+        }
+        if said.is_empty() || area.height >= 5 {
+            pen.put(x, y, right.saturating_sub(x), &failures, Role::Dim);
+        }
     }
+}
+
+/// What its drain still has to do, and why it gets fewer orders than it has places for.
+fn remark(app: &App, kitchen: &Kitchen) -> String {
+    let Some(remark) = app.city().remarks.get(&kitchen.id) else { return String::new() };
+    let drain = app.city().drain(&kitchen.id, app.now).map(|(drain, left)| {
+        let DrainView { waiting, cooking, in_the_oven, .. } = drain;
+        let left = if left == 0 { "its time is over".to_owned() } else { format!("{left} s left") };
+        format!("draining: {waiting} waiting, {cooking} cooking ({in_the_oven} in the oven), {left}")
+    });
+    let note = remark.note.as_ref().map(|note| note.fit(60));
+    drain.into_iter().chain(note).collect::<Vec<_>>().join(" · ")
 }
 
 /// What the liveness rests on.

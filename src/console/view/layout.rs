@@ -5,6 +5,9 @@
 
 use ratatui::layout::Rect;
 
+use crate::console::app::Screen;
+use crate::console::app::ledger::Pane;
+
 /// The rows between the top and the footer.
 #[must_use]
 pub fn body(area: Rect) -> Rect {
@@ -140,4 +143,155 @@ pub fn cut_rows(area: Rect, height: u16) -> [Rect; 2] {
 pub fn cut_columns(area: Rect, width: u16) -> [Rect; 2] {
     let width = width.min(area.width);
     [Rect { width, ..area }, Rect { x: area.x + width, width: area.width - width, ..area }]
+}
+
+/// The screens in the tab row, with their numbers.
+const TABS: [(Screen, &str, &str); 5] = [
+    (Screen::Fleet, "1", "Fleet"),
+    (Screen::Flow, "2", "Flow"),
+    (Screen::Drill, "3", "Drill"),
+    (Screen::Replay, "4", "Replay"),
+    (Screen::Ledger, "5", "Ledger"),
+];
+
+/// The tab row: screens, labels, and where each begins. Narrow screens name only the one that is shown.
+#[must_use]
+pub fn tabs(width: u16, shown: Screen) -> Vec<(Screen, String, u16)> {
+    let mut x = 1;
+    let gap = if width >= 100 { 2 } else { 1 };
+    TABS.into_iter()
+        .map(|(screen, number, name)| {
+            let label = match width {
+                100.. => format!("{number} {name}"),
+                _ if screen == shown || width >= 76 => format!("{number}{name}"),
+                _ => number.to_owned(),
+            };
+            let at = x;
+            x += u16::try_from(label.len()).unwrap_or(0) + gap;
+            (screen, label, at)
+        })
+        .collect()
+}
+
+/// Which screen's tab is at a column.
+#[must_use]
+pub fn tab_at(size: (u16, u16), shown: Screen, x: u16) -> Option<Screen> {
+    let inside =
+        |(_, label, at): &(Screen, String, u16)| (*at..*at + u16::try_from(label.len()).unwrap_or(0)).contains(&x);
+    tabs(size.0, shown).into_iter().find(inside).map(|(screen, ..)| screen)
+}
+
+/// The cells of every kitchen.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Heat {
+    /// Whether the panel has a box.
+    pub framed: bool,
+    /// The panel.
+    pub panel: Rect,
+    /// The cells, beside their zones' names.
+    pub cells: Rect,
+    /// What is known of the kitchen under the cursor.
+    pub detail: Rect,
+}
+
+/// The cells of every kitchen.
+#[must_use]
+pub fn heat(body: Rect) -> Heat {
+    let framed = is_framed(body);
+    let inside = inside(body, framed);
+    let detail = Rect { y: inside.bottom().saturating_sub(1), height: inside.height.min(1), ..inside };
+    let label = (crate::console::app::heat::LABEL + 2).min(inside.width);
+    let cells = Rect {
+        x: inside.x + label,
+        width: inside.width.saturating_sub(label + 1),
+        height: inside.height.saturating_sub(2),
+        ..inside
+    };
+    Heat { framed, panel: body, cells, detail }
+}
+
+/// What a panel leaves inside its box, or below its rule.
+fn inside(area: Rect, framed: bool) -> Rect {
+    let edge = u16::from(framed);
+    Rect {
+        x: area.x + edge,
+        y: area.y + 1.min(area.height),
+        width: area.width.saturating_sub(2 * edge),
+        height: area.height.saturating_sub(1 + edge),
+    }
+}
+
+/// The panels of the ledger.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ledger {
+    /// Whether they have boxes.
+    pub framed: bool,
+    /// The proof.
+    pub proof: Rect,
+    /// What is wrong now, and the balancers.
+    pub now: Option<Rect>,
+    /// What operators did.
+    pub audit: Option<Rect>,
+    /// Events.
+    pub events: Option<Rect>,
+    /// An order's line.
+    pub line: Option<Rect>,
+}
+
+/// The ledger. What does not fit beside the pane with the hands is left out; tab brings it.
+#[must_use]
+pub fn ledger(body: Rect, pane: Pane) -> Ledger {
+    let framed = is_framed(body);
+    let height = match (framed, body.height) {
+        (true, _) => 10,
+        (false, 16..) => 9,
+        (false, _) => 2,
+    };
+    let [upper, lists] = cut_rows(body, height);
+    let (proof, now) = if height > 2 {
+        let [left, right] = if framed { cut_columns(upper, body.width / 2) } else { halves(upper) };
+        (left, Some(right))
+    } else {
+        (upper, None)
+    };
+    let one = |wanted: Pane| (pane == wanted).then_some(lists);
+    let mut panels =
+        Ledger { framed, proof, now, audit: one(Pane::Audit), events: one(Pane::Events), line: one(Pane::Line) };
+    if !framed {
+        return panels;
+    }
+    let tall = lists.height >= 36;
+    let [upper, line] = cut_rows(lists, if tall { lists.height * 11 / 20 } else { lists.height });
+    if body.width >= 160 && tall {
+        let [audit, events] = cut_columns(upper, body.width / 2);
+        (panels.audit, panels.events, panels.line) = (Some(audit), Some(events), Some(line));
+        return panels;
+    }
+    let [audit, rest] = cut_rows(upper, upper.height * 2 / 5);
+    panels.audit = Some(audit);
+    (panels.events, panels.line) = match (tall, pane) {
+        (true, _) => (Some(rest), Some(line)),
+        (false, Pane::Line) => (None, Some(rest)),
+        (false, Pane::Audit | Pane::Events) => (Some(rest), None),
+    };
+    panels
+}
+
+/// The first line of a list so that the selected one shows.
+#[must_use]
+pub fn list_top(at: usize, room: usize) -> usize {
+    (at + 1).saturating_sub(room.max(1))
+}
+
+/// A kitchen's page: its facts, and its orders.
+#[must_use]
+pub fn kitchen(body: Rect) -> [Rect; 2] {
+    cut_rows(body, if is_framed(body) { 7 } else { 6 }.min(body.height))
+}
+
+/// The rows of the orders on a kitchen's page.
+#[must_use]
+pub fn kitchen_orders(body: Rect) -> Rect {
+    let inside = inside(kitchen(body)[1], is_framed(body));
+    Rect { y: inside.y + 1.min(inside.height), height: inside.height.saturating_sub(1), ..inside }
 }

@@ -15,25 +15,39 @@
 //! ```
 
 use protocol::OrderState;
-use protocol::api::{ExplainView, HistoryEvent, HopView, OrderView};
+use protocol::api::{ExplainView, HistoryEvent, HopKind, HopView, OrderView};
 use ratatui::layout::Rect;
 
 use super::fleet::cut;
 use super::kitchen::items;
 use super::layout::{self, cut_rows};
 use super::pen::Pen;
+use super::spacetime;
 use super::text::{ms, thousands};
 use crate::console::app::App;
-use crate::console::app::page::OrderPage;
+use crate::console::app::page::{OrderPage, OrderView as View};
 use crate::console::theme::Role;
 use crate::console::untrusted::Untrusted;
 
 /// Draws the page.
-pub fn render(pen: &mut Pen<'_>, _app: &App, page: &OrderPage, area: Rect) {
+pub fn render(pen: &mut Pen<'_>, app: &App, page: &OrderPage, area: Rect) {
     let framed = layout::is_framed(area);
     let edge = u16::from(framed) + 1;
     let [upper, rest] = cut_rows(area, 3 + edge);
     head(pen, page, upper, framed);
+    match page.view {
+        View::Facts => {}
+        View::Why => return explain(pen, page, rest, framed, 8),
+        View::Line => {
+            let lanes = page.order.as_ref().map_or(0, |order| order.hops.len() * 2);
+            let height = u16::try_from(lanes).unwrap_or(8).clamp(4, (rest.height / 2).max(4)) + 2 + edge;
+            // On the smallest screens the line has all of it.
+            let height = if rest.height < 8 { rest.height } else { height };
+            let [line, history_area] = cut_rows(rest, height);
+            spacetime::render(pen, page, app.city().at, line, framed, "in space and time");
+            return history(pen, page, history_area, framed);
+        }
+    }
     let candidates = page.explain.as_ref().map_or(0, |explain| explain.candidates.len());
     let most = if rest.height >= 22 { 8 } else { 3 };
     let why = u16::try_from(candidates.min(most)).unwrap_or(3) + 3 + edge;
@@ -94,6 +108,15 @@ fn facts(pen: &mut Pen<'_>, order: &OrderView, area: Rect) {
         OrderState::Cancelled | OrderState::DeadLettered => format!(" stopped after {} of {}", stage.done, stage.of),
     };
     let next = pen.put(x + bar, y + 2, room.saturating_sub(bar), &text, Role::Text);
+    let mut next = next;
+    if let Some(stays) = &order.stays {
+        let text = format!("finishes in place: {}", stays.replace('_', " "));
+        next = pen.name(next + 2, y + 2, area.right().saturating_sub(next + 2), &Untrusted::new(&text), Role::Warn);
+    }
+    if order.wasted_ms > 0 {
+        let text = format!("{} of cooking lost", ms(order.wasted_ms));
+        next = pen.put(next + 2, y + 2, area.right().saturating_sub(next + 2), &text, Role::Warn);
+    }
     if let Some(failure) = &order.failure {
         pen.name(next + 2, y + 2, area.right().saturating_sub(next + 2), &Untrusted::new(failure), Role::Bad);
     }
@@ -138,11 +161,31 @@ fn explain(pen: &mut Pen<'_>, page: &OrderPage, area: Rect, framed: bool, most: 
         }
         y += 1;
     }
+    if page.view == View::Why {
+        return whole(pen, view, Rect { y: y + 1, height: inside.bottom().saturating_sub(y + 1), ..inside });
+    }
     for line in reasons(view, most) {
         if y < inside.bottom() {
             pen.name(inside.x + 2, y, inside.width.saturating_sub(3), &Untrusted::new(&line), Role::Dim);
             y += 1;
         }
+    }
+}
+
+/// Who was excluded and why, a line each, and what the other rules would have chosen.
+fn whole(pen: &mut Pen<'_>, view: &ExplainView, area: Rect) {
+    let mut lines: Vec<String> = Vec::new();
+    if view.more_candidates > 0 {
+        lines.push(format!("{} more could have been chosen", view.more_candidates));
+    }
+    lines.extend(view.excluded.iter().map(|out| format!("not {}: {}", out.kitchen, out.why)));
+    if view.more_excluded > 0 {
+        lines.push(format!("and {} more could not", view.more_excluded));
+    }
+    lines.extend(view.alternatives.iter().map(|other| format!("by {} it would be {}", other.rule, other.kitchen)));
+    lines.push("score = load x its weight + special x … + time x … + dist x …; each factor is 0 to 1".to_owned());
+    for (line, y) in lines.iter().zip(area.y..area.bottom()) {
+        pen.name(area.x + 2, y, area.width.saturating_sub(3), &Untrusted::new(line), Role::Dim);
     }
 }
 
@@ -175,7 +218,8 @@ fn way(pen: &mut Pen<'_>, page: &OrderPage, area: Rect, framed: bool) {
 
 fn line(hop: &HopView) -> String {
     let reason = hop.reason.as_ref().map_or_else(String::new, |reason| format!(" {}", Untrusted::new(reason).fit(20)));
-    let pause = hop.pause_ms.map_or_else(String::new, |pause| format!(" gap {}", ms(pause)));
+    let word = if hop.kind == HopKind::Recover { "gap" } else { "pause" };
+    let pause = hop.pause_ms.map_or_else(String::new, |pause| format!(" {word} {}", ms(pause)));
     let kitchen = hop.kitchen.as_str();
     format!("{} {:<8} {kitchen:<12} token {:<8}{reason}{pause}", hop.at.clock(), hop.kind.word(), hop.token.to_string())
 }

@@ -89,6 +89,9 @@ impl<'a> Pen<'a> {
 
     /// A rule with a title on the left and figures on the right.
     pub fn rule(&mut self, area: Rect, title: &str, right: &str) {
+        if area.height == 0 {
+            return;
+        }
         self.put(area.x, area.y, area.width, &"─".repeat(usize::from(area.width)), Role::Rule);
         self.titles(area, 1, title, right);
     }
@@ -97,12 +100,22 @@ impl<'a> Pen<'a> {
         let room = area.width.saturating_sub(2 * inset + 2);
         let mut used = 0;
         if !title.is_empty() && room > 4 {
+            // The rule's look lies there, and a title without a colour of its own would keep it.
+            let columns = u16::try_from(title.width()).unwrap_or(room).saturating_add(2).min(room);
+            self.bare(Rect { x: area.x + inset, y: area.y, width: columns, height: 1 });
             used = self.put(area.x + inset, area.y, room, &format!(" {title} "), Role::Title).saturating_sub(area.x);
         }
         let columns = u16::try_from(right.width()).unwrap_or(u16::MAX).saturating_add(2);
         if !right.is_empty() && used + columns + 2 <= area.width {
+            self.bare(Rect { x: area.right() - inset - columns, y: area.y, width: columns, height: 1 });
             self.put_right(area.right() - inset, area.y, columns, &format!(" {right} "), Role::Dim);
         }
+    }
+
+    /// Takes the looks off an area.
+    fn bare(&mut self, area: Rect) {
+        let area = area.intersection(self.buffer.area);
+        self.buffer.set_style(area, Style::reset().patch(self.theme.ground()));
     }
 
     /// A panel: a box if `framed`, else a rule above; returns what is inside.

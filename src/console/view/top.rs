@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  chef ● live Larder  3/4 alive 1 hot 1 DEAD   12.4/s ▂▃▅▆▇▇▆▇  p99 4.1 s  drop 0
-//!  1 Fleet  2 Flow            ✓ 1 204 = 1 180+2+0+22 · lost 0 · twice 0 · stale 3
+//!  1 Fleet  2 Flow  3 Drill … ✓ 1 204 = 1 180+2+0+22 · lost 0 · twice 0 · stale 3
 //! ```
 //! What does not fit is left out from the least important on; the link and the proof stay.
 
@@ -10,9 +10,11 @@ use protocol::api::Proof;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
+use super::layout;
 use super::pen::{Pen, level};
 use super::text::{age, ms, nice_ceil, rate, setpoint, thousands};
-use crate::console::app::{App, Link, Screen};
+use crate::console::app::remarks::Alarm;
+use crate::console::app::{App, Link};
 use crate::console::symbols::SPARK;
 use crate::console::theme::Role;
 
@@ -30,20 +32,21 @@ fn facts(pen: &mut Pen<'_>, app: &App, area: Rect) {
     // In the sequence of the row, each with its rank: what does not fit beside what ranks before it is left out.
     let parts = [
         (0, link(app)),
-        (1, kitchens(app, wide)),
+        (5, name(app)),
+        (1, kitchens(app, area.width)),
         (2, flow(app, wide)),
-        (7, spark(app, wide)),
-        (4, latency(app)),
-        (5, dropped(app)),
-        (3, rush(app)),
-        (6, reign(app)),
+        (8, spark(app, wide)),
+        (3, latency(app)),
+        (6, dropped(app)),
+        (4, rush(app, wide)),
+        (7, reign(app)),
     ];
-    let mut shown = [false; 8];
+    let mut shown = [false; 9];
     let mut left = usize::from(area.width) + separator.width();
-    for wanted in 0..8 {
+    for wanted in 0..9 {
         for (rank, pieces) in parts.iter().filter(|(rank, pieces)| *rank == wanted && !pieces.is_empty()) {
             let columns: usize = pieces.iter().map(|piece| piece.0.width()).sum::<usize>()
-                + if *rank == 7 { 1 } else { separator.width() };
+                + if matches!(*rank, 5 | 8) { 1 } else { separator.width() };
             shown[*rank] = columns <= left || *rank == 0;
             left = left.saturating_sub(if shown[*rank] { columns } else { 0 });
         }
@@ -52,7 +55,7 @@ fn facts(pen: &mut Pen<'_>, app: &App, area: Rect) {
     let mut x = area.x;
     for (at, (rank, pieces)) in parts.iter().enumerate() {
         if at > 0 {
-            let gap = if *rank == 7 { " " } else { separator };
+            let gap = if matches!(*rank, 5 | 8) { " " } else { separator };
             x = pen.put(x, area.y, area.right().saturating_sub(x), gap, Role::Rule);
         }
         for (text, role) in pieces {
@@ -75,7 +78,12 @@ fn spark(app: &App, wide: bool) -> Vec<Piece> {
 fn link(app: &App) -> Vec<Piece> {
     let mut pieces = vec![(" chef ".to_owned(), Role::Strong)];
     let old = app.age().map_or_else(|| "no picture yet".to_owned(), |old| format!("{} old", age(old)));
+    if let Some(replay) = &app.replay {
+        let gap = if app.link == Link::Live && !app.is_stale() { "" } else { ", then " };
+        pieces.push((format!("▶ REPLAY {}{gap}", &replay.wall.clock()[..8]), Role::Accent));
+    }
     match &app.link {
+        Link::Live if app.replay.is_some() && !app.is_stale() => {}
         Link::Live if app.is_stale() => pieces.push((format!("◌ STALE {old}"), Role::Lost)),
         Link::Live => {
             pieces.push(("● live".to_owned(), Role::Live));
@@ -105,9 +113,6 @@ fn link(app: &App) -> Vec<Piece> {
             }
         }
     }
-    if app.city().known {
-        pieces.push((format!(" {}", app.city().name.fit(16)), Role::Text));
-    }
     if let Some(banner) = &app.setup.banner {
         pieces.push((format!(" {banner}"), Role::Accent));
     }
@@ -117,20 +122,27 @@ fn link(app: &App) -> Vec<Piece> {
     pieces
 }
 
+/// The city's name; the first to go beside what is wrong.
+fn name(app: &App) -> Vec<Piece> {
+    if app.city().known { vec![(app.city().name.fit(16), Role::Text)] } else { Vec::new() }
+}
+
 fn stale(app: &App) -> &'static str {
     if app.is_stale() { "STALE " } else { "" }
 }
 
-fn kitchens(app: &App, wide: bool) -> Vec<Piece> {
+fn kitchens(app: &App, width: u16) -> Vec<Piece> {
     let city = app.city();
     if !city.known {
         return Vec::new();
     }
+    let suspected = if width >= 110 { "suspected" } else { "susp." };
+    // On the smallest screens the words of what is wrong need the room.
+    let alive = if width >= 60 { " alive" } else { "" };
     let mut pieces = vec![(
-        format!("{}/{} alive", thousands(city.health.alive.into()), thousands(city.kitchens.len() as u64)),
+        format!("{}/{}{alive}", thousands(city.health.alive.into()), thousands(city.kitchens.len() as u64)),
         Role::Text,
     )];
-    let suspected = if wide { "suspected" } else { "susp." };
     for (count, word, role) in [
         (city.hot, "hot", Role::Hot),
         (city.health.suspected, suspected, Role::Warn),
@@ -163,9 +175,10 @@ fn dropped(app: &App) -> Vec<Piece> {
     vec![(format!("drop {}", thousands(city.events.dropped)), role)]
 }
 
-fn rush(app: &App) -> Vec<Piece> {
+fn rush(app: &App, wide: bool) -> Vec<Piece> {
     let Some(rush) = app.city().rush() else { return Vec::new() };
-    vec![(format!("rush {}/s {} s", setpoint(rush.rate), rush.left_ms / 1_000), Role::Warn)]
+    let left = if wide { format!(" {} s", rush.left_ms / 1_000) } else { String::new() };
+    vec![(format!("rush {}/s{left}", setpoint(rush.rate)), Role::Warn)]
 }
 
 fn reign(app: &App) -> Vec<Piece> {
@@ -183,7 +196,7 @@ fn reign(app: &App) -> Vec<Piece> {
 /// The worst of what is wrong now: its code always, its text where the proof leaves room.
 fn alert(pen: &mut Pen<'_>, app: &App, x: u16, area: Rect) -> u16 {
     let alerts = &app.city().alerts;
-    let Some((code, text)) = alerts.first() else { return x };
+    let Some(Alarm { code, text, .. }) = alerts.first() else { return x };
     let more = if alerts.len() > 1 { format!(" +{}", alerts.len() - 1) } else { String::new() };
     let room = area.right().saturating_sub(x);
     let next = pen.put(x, area.y, room, &format!("! {}{more}", code.fit(20)), Role::Bad);
@@ -197,10 +210,13 @@ fn alert(pen: &mut Pen<'_>, app: &App, x: u16, area: Rect) -> u16 {
 
 fn tabs(pen: &mut Pen<'_>, app: &App, area: Rect) {
     let mut x = area.x + 1;
-    for (screen, label) in [(Screen::Fleet, "1 Fleet"), (Screen::Flow, "2 Flow")] {
+    for (screen, label, at) in layout::tabs(area.width, app.screen) {
         let role = if app.screen == screen { Role::Tab } else { Role::Dim };
-        x = pen.put(x, area.y, area.right().saturating_sub(x), label, role) + 2;
+        let gap = if area.width >= 100 { 2 } else { 1 };
+        let at = area.x + at;
+        x = pen.put(at, area.y, area.right().saturating_sub(at), &label, role) + gap;
     }
+    x += u16::from(area.width < 100);
     if let Some(behind) = app.behind() {
         let text = format!("FROZEN, {} behind", thousands(behind));
         x = pen.put(x, area.y, area.right().saturating_sub(x), &text, Role::Warn) + 2;

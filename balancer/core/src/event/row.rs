@@ -31,10 +31,8 @@ mod tests {
 
     #[test]
     fn a_row_reads_back_and_a_wrong_count_or_a_cut_one_does_not() {
-        let events = [1, 2].map(|epoch| Recorded {
-            at: WallTime(epoch),
-            event: Event::EpochStarted { epoch: Epoch(epoch as u32) },
-        });
+        let events = [1, 2]
+            .map(|epoch| Recorded { at: WallTime(epoch), event: Event::EpochStarted { epoch: Epoch(epoch as u32) } });
         let body = events.iter().fold(Vec::new(), |body, event| postcard::to_extend(event, body).expect("plain data"));
         assert_eq!(read(&body, 2).expect("as written"), events);
         assert!(read(&body, u32::MAX).expect_err("two").contains("2 events where 4294967295"));

@@ -1,0 +1,86 @@
+//! A recording in place of a link: another moment becomes the picture, and the keys of the deck.
+//!
+//! Owns what the model does while a recording plays. Never reads a file: the deck ([`crate::console::replay`]) does.
+//!
+//! - The model's time is the recording's time, so it may go back; nothing else lets it.
+//! - Everything that would leave the console is off.
+
+use std::time::Duration;
+
+use super::{App, Effects, Link, Screen, Sound};
+use crate::console::actions::{Action, ActionId, Context};
+use crate::console::keymap::Found;
+use crate::console::replay::{Replay, Steer};
+use crate::console::tape::{Fold, Line};
+use crate::console::untrusted::Untrusted;
+
+/// On the screen of recordings these move along the scrubber, elsewhere the cursor.
+const CURSOR: [&str; 6] = ["left", "right", "home", "end", "pageup", "pagedown"];
+
+impl App {
+    /// Takes a recording at its first moment.
+    pub fn load(&mut self, fold: Fold, replay: Replay) {
+        self.size.1 = self.size.1.saturating_sub(1);
+        self.replay = Some(replay);
+        self.rewind(fold, &mut Effects::default());
+    }
+
+    /// Rows that the scrubber takes.
+    #[must_use]
+    pub fn deck_rows(&self) -> u16 {
+        u16::from(self.replay.is_some())
+    }
+
+    /// Another moment becomes the picture.
+    pub(super) fn rewind(&mut self, fold: Fold, effects: &mut Effects) {
+        let ms = Duration::from_millis;
+        self.now = ms(fold.t);
+        self.link = match &fold.line {
+            Line::Live => Link::Live,
+            Line::Connecting(url) => Link::Connecting { url: url.clone() },
+            Line::Lost(why, retry_at) => Link::Lost { why: why.clone(), retry_at: ms(*retry_at) },
+            Line::None => Link::Connecting { url: Untrusted::default() },
+        };
+        self.heard = fold.heard.map(|(at, age_ms)| (ms(at), age_ms));
+        (self.live, self.frozen, self.toast) = (fold.city, None, None);
+        self.rows.forget_times();
+        self.rows.rebuild(&self.live, self.now);
+        self.relayout();
+        (effects.dirty, effects.urgent) = (true, true);
+    }
+
+    /// The deck moved.
+    pub(super) fn follow_deck(&mut self, replay: Replay, effects: &mut Effects) {
+        let before = self.replay.as_ref();
+        // The scrubber and the clock show seconds.
+        let shown = |replay: &Replay| {
+            (replay.at / 1_000, replay.quarters, replay.paused, replay.notes.added, replay.damage.is_some())
+        };
+        effects.dirty |= before.is_none_or(|before| shown(before) != shown(&replay));
+        self.replay = Some(replay);
+    }
+
+    /// What a key means to the deck, if a recording plays.
+    pub(super) fn transport(&self, key: &str) -> Option<Steer> {
+        self.replay.as_ref()?;
+        let here = self.screen == Screen::Replay && self.pages.is_empty();
+        if CURSOR.contains(&key) && !here {
+            return None;
+        }
+        match self.setup.keys.find(Context::Tape, None, key) {
+            Found::Action(Action { id: ActionId::Deck(steer), .. }) => Some(*steer),
+            Found::Action(_) | Found::Prefix | Found::Nothing => None,
+        }
+    }
+
+    /// Asks the deck.
+    pub(super) fn steer(&mut self, steer: Steer, effects: &mut Effects) {
+        if self.replay.is_none() {
+            self.say(Sound::Bad, "no recording is played: chef replay FILE", effects);
+            return;
+        }
+        // The model's time may stand still, so a message goes with the next key.
+        effects.dirty |= self.toast.take().is_some();
+        effects.steer = Some(steer);
+    }
+}

@@ -1,0 +1,340 @@
+//! The deck: plays a recording into the model, in place of the link.
+//!
+//! Owns the position, the speed and the open file. Never draws and never reads a clock: the caller says how much wall time
+//! went by, so the same file and the same keys at the same times give the same screens.
+//!
+//! - The model's time is the recording's time: ages, charts and the word STALE are what they were then.
+//! - Playing feeds the model signal by signal, as the link does; seeking puts a folded picture in its place.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol::WallTime;
+
+use super::app::Input;
+use super::link::Signal;
+use super::tape::{BadTape, Fold, Key, Notes, Record, Said, Tape};
+use super::untrusted::Untrusted;
+
+/// Quarters of the recording's pace: a quarter to 64 times.
+const SPEEDS: [u32; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+/// Its own pace.
+const REAL_TIME: usize = 2;
+
+/// What the operator wants of the deck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Steer {
+    /// Play or pause.
+    Play,
+    /// To the frame before.
+    StepBack,
+    /// To the next frame.
+    StepOn,
+    /// Half the speed.
+    Slower,
+    /// Twice the speed.
+    Faster,
+    /// By so many seconds.
+    By(i64),
+    /// To the beginning.
+    Start,
+    /// To the end.
+    End,
+}
+
+/// Where to begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum At {
+    /// So long after the beginning.
+    After(Duration),
+    /// The first time the clock (UTC) shows so many milliseconds of a day.
+    Clock(u64),
+}
+
+/// What a screen shows of the deck.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replay {
+    /// The file.
+    pub name: Untrusted,
+    /// The position, in milliseconds.
+    pub at: u64,
+    /// The end, in milliseconds.
+    pub length: u64,
+    /// The recorder's wall clock at the position.
+    pub wall: WallTime,
+    /// The speed in quarters.
+    pub quarters: u32,
+    /// Whether it stands still.
+    pub paused: bool,
+    /// What was cut off or could not be read.
+    pub damage: Option<String>,
+    /// The keyframes.
+    pub keys: Arc<[Key]>,
+    /// Keys, marks and losses.
+    pub notes: Notes,
+}
+
+/// The deck.
+#[derive(Debug)]
+pub struct Deck {
+    tape: Tape,
+    name: Untrusted,
+    keys: Arc<[Key]>,
+    notes: Notes,
+    session: (WallTime, u64),
+    /// The position at `wall`.
+    at: u64,
+    wall: Duration,
+    speed: usize,
+    paused: bool,
+    /// When the next record comes.
+    next: Option<u64>,
+    damage: Option<String>,
+}
+
+impl Deck {
+    /// Opens a recording at a time, playing.
+    ///
+    /// # Errors
+    /// It cannot be read, or is none.
+    pub fn open(path: &Path, at: Option<At>, speed: f64) -> Result<(Self, Fold), BadTape> {
+        let mut tape = Tape::open(path)?;
+        let at = at.map_or(0, |at| position(at, tape.began(), tape.length()));
+        let name = path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy());
+        let (keys, damage) = (tape.keys().into(), tape.torn());
+        let began = tape.began();
+        let fold = tape.seek(at)?;
+        let next = tape.next_at()?;
+        let deck = Self {
+            tape,
+            name: Untrusted::new(&name),
+            keys,
+            notes: fold.notes.clone(),
+            session: fold.session.unwrap_or((began, 0)),
+            at,
+            wall: Duration::ZERO,
+            speed: nearest_speed(speed),
+            paused: false,
+            next,
+            damage,
+        };
+        Ok((deck, fold))
+    }
+
+    /// The position at a wall time.
+    #[must_use]
+    pub fn time(&self, wall: Duration) -> u64 {
+        if self.paused {
+            return self.at;
+        }
+        let ms = u64::try_from(wall.saturating_sub(self.wall).as_millis()).unwrap_or(u64::MAX);
+        let gone = ms.saturating_mul(SPEEDS[self.speed].into()) / SPEEDS[REAL_TIME] as u64;
+        self.at.saturating_add(gone).min(self.tape.length())
+    }
+
+    /// What the model has to take at this wall time, each with the recording's time.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn due(&mut self, wall: Duration) -> Result<Vec<(Input, Duration)>, BadTape> {
+        if self.paused {
+            return Ok(Vec::new());
+        }
+        let to = self.time(wall);
+        let mut inputs = self.play_to(to)?;
+        (self.at, self.wall) = (to, wall);
+        if to >= self.tape.length() {
+            self.paused = true;
+        }
+        inputs.push(self.shown());
+        Ok(inputs)
+    }
+
+    /// When something is due, in wall time, after [`Deck::due`]; absent: never.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Duration> {
+        if self.paused {
+            return None;
+        }
+        let next_second = (self.at / 1_000 + 1) * 1_000;
+        let next = self.next.unwrap_or(u64::MAX).min(next_second).min(self.tape.length().max(self.at));
+        let gone = (next - self.at).saturating_mul(SPEEDS[REAL_TIME].into());
+        let ms = gone.div_ceil(SPEEDS[self.speed].into());
+        Some(self.wall + Duration::from_millis(ms.max(1)))
+    }
+
+    /// Does what the operator wants.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn steer(&mut self, steer: Steer, wall: Duration) -> Result<Vec<(Input, Duration)>, BadTape> {
+        let mut inputs = self.due(wall)?;
+        (self.at, self.wall) = (self.time(wall), wall);
+        match steer {
+            Steer::Play => {
+                self.paused = !self.paused;
+                if !self.paused && self.at >= self.tape.length() {
+                    return self.seek(0, wall);
+                }
+            }
+            Steer::Slower => self.speed = self.speed.saturating_sub(1),
+            Steer::Faster => self.speed = (self.speed + 1).min(SPEEDS.len() - 1),
+            Steer::StepOn => {
+                self.paused = true;
+                if let Some(to) = self.tape.next_frame_at()? {
+                    inputs.extend(self.play_to(to)?);
+                    self.at = to;
+                }
+            }
+            Steer::StepBack => {
+                self.paused = true;
+                let to = self.tape.frame_before(self.at)?.unwrap_or(0);
+                return self.seek(to, wall);
+            }
+            Steer::By(seconds) => {
+                let to = self.at.saturating_add_signed(seconds.saturating_mul(1_000)).min(self.tape.length());
+                return self.seek(to, wall);
+            }
+            Steer::Start => return self.seek(0, wall),
+            Steer::End => return self.seek(self.tape.length(), wall),
+        }
+        inputs.push(self.shown());
+        Ok(inputs)
+    }
+
+    fn seek(&mut self, to: u64, wall: Duration) -> Result<Vec<(Input, Duration)>, BadTape> {
+        let fold = self.tape.seek(to)?;
+        (self.at, self.wall) = (to, wall);
+        self.next = self.tape.next_at()?;
+        self.notes = fold.notes.clone();
+        self.session = fold.session.unwrap_or((self.tape.began(), 0));
+        Ok(vec![(Input::Rewind(Box::new(fold)), Duration::from_millis(to)), self.shown()])
+    }
+
+    /// Every record up to `to`, with a tick at each second between them, as a live console has.
+    fn play_to(&mut self, to: u64) -> Result<Vec<(Input, Duration)>, BadTape> {
+        let mut inputs = Vec::new();
+        let mut second = self.at / 1_000;
+        while let Some(record) = self.tape.peek_until(to)? {
+            ticks(&mut inputs, &mut second, record.t);
+            self.notes.take(&record);
+            if let Said::Session(wall) = &record.said {
+                self.session = (*wall, record.t);
+            }
+            let at = Duration::from_millis(record.t);
+            inputs.extend(signal(record).map(|signal| (Input::Signal(signal), at)));
+        }
+        ticks(&mut inputs, &mut second, to);
+        self.next = self.tape.next_at()?;
+        Ok(inputs)
+    }
+
+    fn shown(&self) -> (Input, Duration) {
+        (Input::Deck(Box::new(self.view())), Duration::from_millis(self.at))
+    }
+
+    /// What a screen shows of it.
+    #[must_use]
+    pub fn view(&self) -> Replay {
+        let (wall, since) = self.session;
+        let skipped = self.tape.skipped();
+        let unread = (skipped > 0).then(|| format!("{skipped} lines cannot be read"));
+        Replay {
+            name: self.name.clone(),
+            at: self.at,
+            length: self.tape.length(),
+            wall: WallTime(wall.0 + self.at.saturating_sub(since)),
+            quarters: SPEEDS[self.speed],
+            paused: self.paused,
+            damage: unread.or_else(|| self.damage.clone()),
+            keys: self.keys.clone(),
+            notes: self.notes.clone(),
+        }
+    }
+}
+
+fn ticks(inputs: &mut Vec<(Input, Duration)>, second: &mut u64, to: u64) {
+    // A pause longer than the charts: what they still hold is enough.
+    *second = (*second).max((to / 1_000).saturating_sub(super::app::series::SECONDS as u64 + 1));
+    while *second < to / 1_000 {
+        *second += 1;
+        inputs.push((Input::Tick, Duration::from_secs(*second)));
+    }
+}
+
+fn signal(record: Record) -> Option<Signal> {
+    match record.said {
+        Said::Frame(frame) => Some(Signal::Frame(frame)),
+        Said::Lost(why, retry_ms) => Some(Signal::Lost { why, retry_in: Duration::from_millis(retry_ms) }),
+        Said::Connecting(url) => Some(Signal::Connecting { url }),
+        Said::Key(_) | Said::Mark(_) | Said::Gap(_) | Said::Session(_) => None,
+    }
+}
+
+fn nearest_speed(speed: f64) -> usize {
+    let off = |quarters: u32| (f64::from(quarters) / 4.0 / speed.max(0.001)).ln().abs();
+    (0..SPEEDS.len()).min_by(|a, b| off(SPEEDS[*a]).total_cmp(&off(SPEEDS[*b]))).unwrap_or(REAL_TIME)
+}
+
+fn position(at: At, began: WallTime, length: u64) -> u64 {
+    const DAY_MS: u64 = 24 * 3_600 * 1_000;
+    let at = match at {
+        At::After(after) => u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
+        At::Clock(of_day) => (of_day + DAY_MS - began.0 % DAY_MS) % DAY_MS,
+    };
+    at.min(length)
+}
+
+/// `12:41:07`, or a time after the beginning: `90s`, `1m30s`.
+///
+/// # Errors
+/// Says how it is written.
+pub fn parse_at(text: &str) -> Result<At, String> {
+    let wrong = || format!("`{text}` is neither a clock time like 12:41:07 nor a time after the beginning like 90s");
+    if !text.contains(':') {
+        let seconds = text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        return seconds.or_else(|| humantime::parse_duration(text).ok()).map(At::After).ok_or_else(wrong);
+    }
+    let mut parts = text.split(':');
+    let whole = |part: Option<&str>, below: u64| part?.parse::<u64>().ok().filter(|number| *number < below);
+    let (hours, minutes) = (whole(parts.next(), 24), whole(parts.next(), 60));
+    let seconds = parts.next().map_or(Some(0.0), |part| part.parse::<f64>().ok()).filter(|s| (0.0..60.0).contains(s));
+    let (Some(hours), Some(minutes), Some(seconds), None) = (hours, minutes, seconds, parts.next()) else {
+        return Err(wrong());
+    };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 60,000")]
+    let ms = (seconds * 1_000.0).round() as u64;
+    Ok(At::Clock((hours * 60 + minutes) * 60_000 + ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_a_clock_or_a_distance() {
+        assert_eq!(parse_at("12:41:07"), Ok(At::Clock(45_667_000)));
+        assert_eq!(parse_at("12:41"), Ok(At::Clock(45_660_000)));
+        assert_eq!(parse_at("1m30s"), Ok(At::After(Duration::from_secs(90))));
+        assert_eq!(parse_at("90"), Ok(At::After(Duration::from_secs(90))));
+        for bad in ["noon", "25:00", "12:00:61", "1:2:3:4", "-5"] {
+            assert!(parse_at(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_clock_time_is_the_first_after_the_beginning() {
+        let began = WallTime(23 * 3_600_000 + 59 * 60_000);
+        assert_eq!(position(At::Clock(60_000), began, u64::MAX), 120_000);
+        assert_eq!(position(At::Clock(60_000), began, 5_000), 5_000);
+    }
+
+    #[test]
+    fn the_speed_is_the_nearest_there_is() {
+        assert_eq!(SPEEDS[nearest_speed(1.0)], 4);
+        assert_eq!(SPEEDS[nearest_speed(0.1)], 1);
+        assert_eq!(SPEEDS[nearest_speed(7.0)], 32);
+        assert_eq!(SPEEDS[nearest_speed(1e9)], 256);
+    }
+}

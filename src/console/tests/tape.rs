@@ -1,0 +1,266 @@
+//! Recordings: what was recorded is what is played, wherever the deck is, and a torn file is cut with a word.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use protocol::WallTime;
+use protocol::api::{HopKind, MoveResult};
+use protocol::feed::{Flow, Frame, Tone};
+
+use super::fixture::{
+    NOON, app, dead, event, flow, four, frame, moved, proof, row, screen, setup, snapshot, type_keys,
+};
+use crate::console::app::{App, Input};
+use crate::console::event_loop::Console;
+use crate::console::link::Signal;
+use crate::console::replay::{At, Deck};
+use crate::console::tape::{Fold, Recorder, Said, Tape};
+
+const SIZE: (u16, u16) = (120, 36);
+const FRAME_MS: u64 = 250;
+
+/// A file of its own, removed with the test.
+struct TempFile(PathBuf);
+
+impl TempFile {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("chef-tape-{name}-{}.chef", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        Self(path)
+    }
+}
+
+impl Drop for TempFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Frame number `n` of a busy city: loads, moves, a kitchen that dies, a rush.
+fn nth(n: u64) -> Frame {
+    if n == 0 {
+        return snapshot(9_000, four());
+    }
+    let accepted = 1_204 + n * 3;
+    let mut frame = frame(9_000 + n, n * FRAME_MS);
+    frame.proof = Some(proof(accepted, accepted - 30));
+    frame.flow = Some(Flow { queued: n % 17, ..flow(6, 8) });
+    frame.kitchens = vec![row(1, (n % 5) as u32, 7), row(3, 0, (n % 11) as u32)];
+    if n.is_multiple_of(7) {
+        let result = if n.is_multiple_of(2) { MoveResult::Done } else { MoveResult::InFlight };
+        frame.moves.push(moved(800 + n, 0, 3, HopKind::Reassign, result));
+    }
+    if n == 100 {
+        frame.kitchens.push(dead(row(2, 0, 0), 3_000));
+        frame.events.push(event(9_100, n * FRAME_MS, "kitchen_lost", Tone::Bad, "kitchen_3", "silent for 3 s"));
+    }
+    frame
+}
+
+/// Records `frames` frames, a lost link in the middle, and a key.
+fn record(file: &TempFile, frames: u64) {
+    let mut recorder = Recorder::begin(&file.0, WallTime(NOON)).expect("a file");
+    for n in 0..frames {
+        let at = Duration::from_millis(n * FRAME_MS);
+        if n == frames / 2 {
+            recorder.note(at, Said::Lost("reset".into(), 5_000));
+            recorder.note(at, Said::Key("K".into()));
+        } else if n < frames / 2 || n > frames / 2 + 24 {
+            recorder.note(at, Said::Frame(Box::new(nth(n))));
+        }
+        // The recorder never waits for its thread; this test does, or the queue would overflow.
+        while recorder.state().records() + 200 < n {
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// The picture of a fold.
+fn picture(fold: Fold, deck: &Deck) -> String {
+    let mut app = app(SIZE);
+    app.load(fold, deck.view());
+    screen(&app)
+}
+
+#[test]
+fn a_seek_shows_what_playing_to_that_moment_shows() {
+    let file = TempFile::new("seek");
+    record(&file, 1_200);
+    let tape = Tape::open(&file.0).expect("a recording");
+    assert!(tape.keys().len() > 3, "{} keyframes", tape.keys().len());
+    for at_ms in [0, 900, 24_900, 25_100, 151_000, 155_500, 299_750] {
+        let (deck, sought) =
+            Deck::open(&file.0, Some(At::After(Duration::from_millis(at_ms))), 1.0).expect("a recording");
+        let mut played = Fold::default();
+        let mut tape = Tape::open(&file.0).expect("a recording");
+        while let Some(record) = tape.peek_until(at_ms).expect("it reads") {
+            played.take(&record);
+        }
+        played.pass(at_ms);
+        assert_eq!(picture(sought, &deck), picture(played, &deck), "at {at_ms} ms");
+    }
+}
+
+/// The live console that saw the same frames at the same times.
+fn live(to_ms: u64) -> App {
+    let mut app = app((SIZE.0, SIZE.1 - 1));
+    for n in 0..=to_ms / FRAME_MS {
+        let at = Duration::from_millis(n * FRAME_MS);
+        app.update(Input::Signal(Signal::Frame(Box::new(nth(n)))), at);
+    }
+    app
+}
+
+#[test]
+fn live_and_replay_show_the_same_panels() {
+    let file = TempFile::new("live");
+    record(&file, 1_200);
+    let at_ms = 60_000;
+    let (deck, fold) = Deck::open(&file.0, Some(At::After(Duration::from_millis(at_ms))), 1.0).expect("a recording");
+    let mut replayed = app(SIZE);
+    replayed.load(fold, deck.view());
+    for screens in ["1", "2"] {
+        let mut live = live(at_ms);
+        type_keys(&mut live, &[screens]);
+        type_keys(&mut replayed, &[screens]);
+        // All between the top and the footer, which say REPLAY and that actions are off.
+        let body =
+            |text: &str| text.lines().skip(2).take(usize::from(SIZE.1) - 4).map(str::to_owned).collect::<Vec<_>>();
+        for (one, other) in body(&screen(&live)).iter().zip(body(&screen(&replayed))) {
+            assert_eq!(*one, other);
+        }
+    }
+    let top = screen(&replayed);
+    assert!(top.contains("REPLAY 10:41:00"), "{top}");
+    assert!(!top.contains("STALE"));
+}
+
+fn deck_console(file: &TempFile) -> Console<Vec<u8>> {
+    let (deck, fold) = Deck::open(&file.0, None, 1.0).expect("a recording");
+    let mut app = app(SIZE);
+    app.load(fold, deck.view());
+    let size = ratatui::layout::Size { width: SIZE.0, height: SIZE.1 };
+    let mut console = Console::new(app, Vec::new(), Some(size), 10).expect("a console");
+    console.deck = Some(deck);
+    console
+}
+
+/// Plays a script of keys, each at a wall time, and gives the screens.
+fn script(file: &TempFile) -> Vec<String> {
+    let mut console = deck_console(file);
+    let keys = [
+        (2_000, "4"),
+        (3_000, ">"),
+        (9_000, "space"),
+        (9_100, "."),
+        (9_200, "."),
+        (9_300, ","),
+        (9_400, "right"),
+        (9_500, "1"),
+        (9_600, "]"),
+        (9_700, "x"),
+        (9_800, "space"),
+        (12_000, "2"),
+        (12_100, "K"),
+        (12_200, "4"),
+        (12_300, "end"),
+        (12_400, "home"),
+    ];
+    let mut screens = Vec::new();
+    for (at, key) in keys {
+        let at = Duration::from_millis(at);
+        console.play(at);
+        let effects = console.take(Input::Key(super::fixture::key(key)), at);
+        assert!(effects.send.is_empty(), "nothing leaves a replay");
+        screens.push(screen(&console.app));
+    }
+    screens
+}
+
+#[test]
+fn the_same_file_and_keys_give_the_same_screens() {
+    let file = TempFile::new("script");
+    record(&file, 400);
+    let once = script(&file);
+    assert_eq!(once, script(&file));
+    // 3 s at x1 and 6 s at x2; then two frames on and one back.
+    let seconds = |text: &str| text.lines().last().unwrap_or_default().to_owned();
+    assert!(seconds(&once[2]).contains("00:15 / 01:39"), "{}", seconds(&once[2]));
+    assert!(seconds(&once[2]).contains("paused"));
+    assert_eq!(seconds(&once[3]), seconds(&once[5]), "a step on and a step back are nothing");
+    assert!(seconds(&once[6]).contains("00:20"), "{}", seconds(&once[6]));
+    assert!(once[12].contains("this is a recording"), "{}", once[12]);
+    assert!(seconds(&once[14]).contains("01:39 / 01:39"), "{}", seconds(&once[14]));
+    assert!(seconds(&once[15]).contains("00:00 / 01:39"));
+}
+
+#[test]
+fn a_lost_link_is_as_it_was_then() {
+    let file = TempFile::new("lost");
+    record(&file, 400);
+    let show = |ms| {
+        let (deck, fold) = Deck::open(&file.0, Some(At::After(Duration::from_millis(ms))), 1.0).expect("a recording");
+        picture(fold, &deck)
+    };
+    // The link was lost from 50 s to 56.25 s.
+    assert!(!show(49_900).contains("LOST"));
+    let lost = show(54_500);
+    assert!(lost.contains("LOST STALE"), "{lost}");
+    assert!(!show(57_000).contains("STALE"));
+}
+
+#[test]
+fn a_torn_tail_is_cut_off_and_the_recording_goes_on() {
+    let file = TempFile::new("torn");
+    record(&file, 40);
+    let whole = std::fs::metadata(&file.0).expect("it is there").len();
+    let mut torn = std::fs::OpenOptions::new().append(true).open(&file.0).expect("it is there");
+    torn.write_all(b"{\"t\":99999,\"frame\":{\"epo").expect("written");
+    drop(torn);
+    let tape = Tape::open(&file.0).expect("a recording");
+    assert!(tape.torn().is_some_and(|word| word.contains("24 bytes cut off")), "{:?}", tape.torn());
+    assert_eq!((tape.end(), tape.length()), (whole, 20 * FRAME_MS));
+    let mut recorder = Recorder::begin(&file.0, WallTime(NOON + 3_600_000)).expect("it goes on");
+    assert!(recorder.found.as_ref().is_some_and(|found| found.contains("torn")), "{:?}", recorder.found);
+    recorder.note(Duration::from_millis(500), Said::Mark("again".into()));
+    drop(recorder);
+    let (deck, fold) = Deck::open(&file.0, Some(At::After(Duration::from_secs(3_600))), 1.0).expect("a recording");
+    assert_eq!(fold.notes.trail.back().map(|line| line.text.fit(20)), Some("again".to_owned()));
+    assert_eq!(deck.view().wall, WallTime(NOON + 3_600_500), "the clock of the second session");
+}
+
+#[test]
+fn rubbish_is_no_recording_and_a_damaged_line_is_passed_over() {
+    let file = TempFile::new("rubbish");
+    std::fs::write(&file.0, "hello\n").expect("written");
+    assert!(Tape::open(&file.0).is_err_and(|bad| bad.to_string().contains("no recording")));
+    assert!(Recorder::begin(&file.0, WallTime(0)).is_err(), "what is something else is never written to");
+    assert_eq!(std::fs::read_to_string(&file.0).expect("it is there"), "hello\n");
+    let _ = std::fs::remove_file(&file.0);
+    record(&file, 40);
+    let mut text = std::fs::read_to_string(&file.0).expect("it is there");
+    text = text.replacen("\"t\":5000", "\"t\":5x00", 1);
+    // A keyframe's picture is as untrusted as the rest: a kitchen in a zone that is not there is not believed.
+    text = text.replacen("\"zone\":0", "\"zone\":77", 1);
+    std::fs::write(&file.0, text).expect("written");
+    let (_, fold) = Deck::open(&file.0, Some(At::After(Duration::from_secs(9))), 1.0).expect("a recording");
+    assert_eq!(fold.city.kitchens.len(), 4);
+}
+
+#[test]
+fn a_version_of_tomorrow_is_refused() {
+    let file = TempFile::new("version");
+    std::fs::write(&file.0, "{\"chef\":\"recording\",\"version\":9,\"at\":\"2026-08-29T10:40:00Z\"}\n")
+        .expect("written");
+    assert!(Tape::open(&file.0).is_err_and(|bad| bad.to_string().contains("newer chef")));
+}
+
+#[test]
+fn without_a_recording_the_screen_says_how_to_make_one() {
+    let mut app = super::fixture::app_with(setup(), (80, 24));
+    type_keys(&mut app, &["4"]);
+    assert!(screen(&app).contains("chef record FILE"));
+    type_keys(&mut app, &["1"]);
+    assert!(!screen(&app).contains("chef record FILE"));
+}
