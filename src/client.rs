@@ -385,7 +385,7 @@ impl Client {
     /// A value is out of range, or nobody answered.
     pub async fn set_policy(&self, change: &api::PolicyChange) -> Result<(), ClientError> {
         let path = format!("{PREFIX}/policy");
-        let call = Call { method: Method::PUT, path: &path, body: Some(json(change)), key: None, repeatable: true };
+        let call = Call { method: Method::PUT, path: &path, body: Some(json(change)), key: None, repeatable: false };
         self.json::<IgnoredAny>(call).await.map(drop)
     }
 

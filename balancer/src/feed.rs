@@ -188,6 +188,10 @@ impl Feed {
     /// Sends a frame to whom it is for; returns how many readers were cut off.
     pub(crate) fn send(&mut self, outgoing: Outgoing) -> u64 {
         let Outgoing { mut frame, built, only } = outgoing;
+        // Its reader has left while it waited for the disk.
+        if only.is_some_and(|number| !self.readers.iter().any(|reader| reader.number == number)) {
+            return 0;
+        }
         frame.age_ms = u64::try_from(clock::mono().saturating_sub(built).as_millis()).unwrap_or(u64::MAX);
         let Ok(text) = serde_json::to_string(&frame) else { return 0 };
         let text = Utf8Bytes::from(text);

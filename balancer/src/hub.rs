@@ -266,11 +266,13 @@ impl Hub {
             (seen, receiver)
         };
         self.flush.notify_one();
-        tokio::select! {
-            waited = wait => waited.map_err(|_| NoAnswer::Stopping)?,
-            () = self.stalled.notified() => self.lock().disk_refusal().map_or(Ok(()), Err)?,
+        let mut wait = wait;
+        loop {
+            tokio::select! {
+                waited = &mut wait => return waited.map(|()| seen).map_err(|_| NoAnswer::Stopping),
+                () = self.stalled.notified() => self.lock().disk_refusal().map_or(Ok(()), Err)?,
+            }
         }
-        Ok(seen)
     }
 
     /// Opens an agent's connection; the notice says that something waits to be sent.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use balancer_core::{Core, Input, Settings};
 use color_eyre::Result;
 use color_eyre::eyre::{Context, eyre};
+use protocol::Epoch;
 use protocol::link::Timing;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -17,7 +18,7 @@ use tokio::task::JoinHandle;
 
 use crate::background::Background;
 use crate::config::Args;
-use crate::hub::{After, Hub};
+use crate::hub::{After, Hub, NoAnswer};
 use crate::leadership::{Leader, Peers};
 use crate::ledger::{self, Durable};
 use crate::recovery::Snapshots;
@@ -42,6 +43,7 @@ pub fn main(args: Args) -> Result<()> {
 
 async fn run(args: Args) -> Result<()> {
     args.check()?;
+    raise_descriptor_limit();
     let mut shutdown = Shutdown::listen(args.die_with_parent).wrap_err("cannot listen for signals")?;
     let listener = TcpListener::bind(args.listen).await.map_err(|error| unbound(&args, &error))?;
     let url = url_of(listener.local_addr().wrap_err("the listener has no address")?);
@@ -72,6 +74,15 @@ async fn run(args: Args) -> Result<()> {
         tracing::warn!("some connections did not end in time");
     }
     end(reign).await
+}
+
+/// As many descriptors as the system allows: the connections alone may be 13,000, and a forwarded one costs two.
+fn raise_descriptor_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let most = getrlimit(Resource::Nofile).maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: most, maximum: most }) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
 }
 
 /// A leader at work.
@@ -116,7 +127,7 @@ async fn begin(args: &Args, node: &Node, won: Won, started: Duration) -> Result<
     tokio::spawn(feed::run(Arc::clone(&hub)));
     let releasing = tokio::spawn(release(Arc::clone(&hub), released, snapshots));
     // The new reign is durable before anybody hears of it.
-    let epoch = hub.read(|inner, _| inner.core.state().epoch()).await?;
+    let epoch = first_epoch(&hub).await?;
     let leader = Leader { id: args.id.clone(), pid: std::process::id(), url, epoch };
     if let Err(error) = leader.write(&args.data_dir) {
         tracing::error!(%error, "LEADER cannot be written: standbys do not find this balancer");
@@ -125,6 +136,16 @@ async fn begin(args: &Args, node: &Node, won: Won, started: Duration) -> Result<
     node.leads(Arc::clone(&hub), leader);
     let beside = beside(&args.data_dir, &hub).wrap_err("cannot start the threads beside the orders")?;
     Ok(Reign { hub, beside, releasing })
+}
+
+/// The epoch of this reign, once it is durable: however long the disk takes, for the next one would have the same disk.
+async fn first_epoch(hub: &Hub) -> Result<Epoch, NoAnswer> {
+    loop {
+        match hub.read(|inner, _| inner.core.state().epoch()).await {
+            Err(NoAnswer::Disk(_)) => tokio::time::sleep(Duration::from_millis(50)).await,
+            answer => return answer,
+        }
+    }
 }
 
 /// Lets go what has become durable, as long as there is a ledger.

@@ -120,6 +120,9 @@ impl Scrub<'_> {
                 report.sound();
                 tracing::info!(rows = verified.rows, position = %verified.last, "the whole ledger was read back: sound");
             }
+            Err(error @ (ReadError::Open(_) | ReadError::Database { .. })) => {
+                tracing::warn!(%error, "the ledger could not be read back; that is no damage, and is tried again");
+            }
             Err(error) => {
                 report.damaged(&error);
                 tracing::error!(%error, "the ledger was read back: run `chef verify --data-dir {}`", dir.display());

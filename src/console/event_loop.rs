@@ -7,7 +7,7 @@
 //! - A blocked terminal blocks only this loop: frames of the feed are folded when it comes back, never queued.
 
 use std::future::poll_fn;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -212,6 +212,18 @@ impl<W: Write> Console<W> {
 pub(super) async fn run(
     app: App,
     wiring: Wiring,
+    signals: Receiver<Signal>,
+    requests: Sender<Sent>,
+) -> color_eyre::Result<()> {
+    match drive(app, wiring, signals, requests).await {
+        Ok(()) => Ok(()),
+        Err(report) => gone(report.downcast::<io::Error>()?),
+    }
+}
+
+async fn drive(
+    app: App,
+    wiring: Wiring,
     mut signals: Receiver<Signal>,
     requests: Sender<Sent>,
 ) -> color_eyre::Result<()> {
@@ -227,10 +239,8 @@ pub(super) async fn run(
     let mut feeding = console.deck.is_none();
     loop {
         console.play(began.elapsed());
-        if terminal::is_ours()
-            && let Err(error) = console.draw_if_due(began.elapsed())
-        {
-            return gone(error);
+        if terminal::is_ours() {
+            console.draw_if_due(began.elapsed())?;
         }
         let wake = console.wake_at().map(|at| at.saturating_sub(began.elapsed()));
         let mut inputs = Vec::new();
@@ -248,7 +258,7 @@ pub(super) async fn run(
             },
             event = keys.next() => match event {
                 Some(Ok(event)) => inputs.extend(input(event)),
-                Some(Err(error)) => return gone(error),
+                Some(Err(error)) => return Err(error.into()),
                 None => return Ok(()),
             },
             signal = signals.recv(), if feeding => match signal {
@@ -341,12 +351,9 @@ fn input(event: Event) -> Option<Input> {
 /// The terminal is gone: nothing to say, and nobody to say it to. Other errors are reported.
 fn gone(error: io::Error) -> color_eyre::Result<()> {
     terminal::restore();
-    // EIO is what a hung-up terminal answers.
-    if error.kind() == io::ErrorKind::BrokenPipe || error.raw_os_error() == Some(5) {
-        Ok(())
-    } else {
-        Err(error.into())
-    }
+    // EIO is what a hung-up terminal answers, and it no longer says that it is one.
+    let hung_up = error.raw_os_error() == Some(5) || !io::stdin().is_terminal();
+    if hung_up || error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error.into()) }
 }
 
 /// Gives the terminal back and stops; going on is [`Told::Continued`].

@@ -67,6 +67,8 @@ impl Pty {
         command.env_remove("NO_COLOR");
         command.env("TERM", "xterm-256color");
         command.env("COLORTERM", "truecolor");
+        // A report with a backtrace would scroll its first line off the screen.
+        command.env("RUST_BACKTRACE", "0");
         for (name, value) in env {
             command.env(name, value);
         }

@@ -234,6 +234,7 @@ impl Core {
 
     /// Builds the soft state of everything the ledger holds: all leases count as renewed, all living kitchens as heard.
     fn adopt(&mut self, now: Now) {
+        self.soft.routing.defer_index();
         self.soft.next_tick = now.mono + limits::TICK;
         self.soft.next_cycle = now.mono + Duration::from_millis(self.state.policy().cycle_ms);
         for number in 0..self.state.kitchens.len() {

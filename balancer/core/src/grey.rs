@@ -245,8 +245,15 @@ impl Core {
             return None;
         }
         let number = self.soft.probes.pop_first()?;
-        let probes = self.soft.link(number).pace.is_probing() && self.soft.routing.unfit(number).is_none();
-        probes.then_some(number)
+        if self.soft.routing.unfit(number).is_some() {
+            // It has no room now: due again at the next tick.
+            if let Some(breaker) = &mut self.soft.link_mut(number).pace.open {
+                breaker.probing = false;
+            }
+            self.refresh(number);
+            return None;
+        }
+        self.soft.link(number).pace.is_probing().then_some(number)
     }
 
     /// A grey kitchen was given its probe.

@@ -34,6 +34,9 @@ pub const KITCHENS_KEPT: usize = 4 * KITCHENS_MAX;
 /// Hops of one order that are kept for its page; later ones are counted in its attempt and stand in the ledger.
 pub const HOPS_KEPT: usize = 16;
 
+/// The most cooking time that one lost attempt counts as wasted, in milliseconds: no stage is longer than an hour.
+pub const WASTED_MAX_MS: u64 = 3_600_000;
+
 /// Moves, done and failed, that `GET /migrations` can show.
 pub const MIGRATIONS_KEPT: usize = 1_000;
 

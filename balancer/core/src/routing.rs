@@ -94,6 +94,8 @@ pub struct Routing {
     turns: Vec<i64>,
     index: Option<Index>,
     open_places: u64,
+    /// The index is not kept until the next [`Routing::configure`].
+    deferred: bool,
 }
 
 impl Routing {
@@ -109,6 +111,7 @@ impl Routing {
             let facts = self.slots[number].facts.clone();
             self.slots[number] = self.slot(facts);
         }
+        self.deferred = false;
         self.rebuild_index();
     }
 
@@ -226,7 +229,16 @@ impl Routing {
         self.offset = offset;
     }
 
+    /// Builds the index once, at the next [`Self::configure`], and not for each kitchen that is added until then.
+    pub fn defer_index(&mut self) {
+        self.deferred = true;
+    }
+
     fn rebuild_index(&mut self) {
+        if self.deferred {
+            self.index = None;
+            return;
+        }
         if self.slots.len() >= limits::INDEX_FROM {
             self.force_index();
         } else {

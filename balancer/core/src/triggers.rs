@@ -115,6 +115,10 @@ impl Core {
     /// One look at the thresholds.
     pub(crate) fn relieve(&mut self, now: Now) {
         let policy = self.state.policy();
+        let available = |to: KitchenNo| {
+            self.soft.routing.unfit(to).is_none() && self.state.kitchen(to).load() < policy.available_threshold
+        };
+        let room = (0..self.state.kitchens.len()).map(|number| KitchenNo(number as u32)).any(available);
         for from in (0..self.state.kitchens.len()).map(|number| KitchenNo(number as u32)) {
             let kitchen = self.state.kitchen(from);
             let load = kitchen.load();
@@ -127,8 +131,10 @@ impl Core {
                 self.soft.skip(now, from, "moves for overload are switched off");
             } else if self.is_panicking() {
                 self.soft.skip(now, from, PANIC);
-            } else {
+            } else if room {
                 self.relieve_one(now, from, &policy);
+            } else {
+                self.soft.skip(now, from, "no kitchen is below the available threshold");
             }
         }
     }
@@ -193,6 +199,10 @@ impl Core {
         }
         if !self.may_ask(id, from) {
             return;
+        }
+        // Looking at every kitchen for every order would be thousands of looks a tick in a full city.
+        if self.soft.routing.open_places() == 0 {
+            return self.soft.skip(now, from, "no other kitchen has a free place");
         }
         match self.relief_for(id, from, f64::INFINITY) {
             Some(to) => self.ask(now, id, (from, to), reason, None),

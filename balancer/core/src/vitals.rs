@@ -107,6 +107,9 @@ impl Rate {
     }
 
     fn milli(&self) -> Option<u64> {
-        (self.known > 0).then(|| self.milli + self.milli * self.unknown / self.known)
+        (self.known > 0).then(|| {
+            let all = u128::from(self.milli) * u128::from(self.known + self.unknown) / u128::from(self.known);
+            u64::try_from(all).unwrap_or(u64::MAX)
+        })
     }
 }

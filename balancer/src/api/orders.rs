@@ -193,8 +193,9 @@ pub(super) async fn show(hub: &Arc<Hub>, id: &str) -> Answer {
     match found.await {
         Ok((Some(order), _, _)) => Answer::json(&order),
         Ok((None, true, position)) => match past::find(hub, id, position).await.and_then(|found| found.order) {
-            Some(order) => Answer::json(&order),
-            None => problem::refused(&balancer_core::Refused::NoSuchOrder(id)).into(),
+            // Forgotten means ended: one that seems open is from before the projection caught up.
+            Some(order) if !order.state.is_open() => Answer::json(&order),
+            Some(_) | None => problem::history_behind(id).into(),
         },
         Ok((None, false, _)) => problem::refused(&balancer_core::Refused::NoSuchOrder(id)).into(),
         Err(stopping) => stopping.into(),
@@ -325,11 +326,11 @@ pub(super) async fn history(hub: &Arc<Hub>, id: &str) -> Answer {
 /// Of an order that memory has forgotten.
 async fn past_history(hub: &Arc<Hub>, id: OrderId, wanted: Position) -> Answer {
     match past::find(hub, id, wanted).await {
-        Some(found) if found.order.is_some() => {
+        Some(found) if found.order.as_ref().is_some_and(|order| !order.state.is_open()) => {
             let (history, position) = (History { id, events: found.events }, found.position);
             Answer::json(&HistoryAt { history, position })
         }
-        Some(_) | None => problem::refused(&balancer_core::Refused::NoSuchOrder(id)).into(),
+        Some(_) | None => problem::history_behind(id).into(),
     }
 }
 

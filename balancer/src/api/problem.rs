@@ -152,6 +152,12 @@ pub(super) fn unknown_outcome() -> Problem {
     later(problem(503, "unknown_outcome", "The outcome is not known", detail), limits::RETRY_AFTER)
 }
 
+/// An old order that the projection does not show yet: it exists, so it must not be denied.
+pub(super) fn history_behind(id: protocol::OrderId) -> Problem {
+    let detail = format!("{id} was accepted and has ended; the history of old orders is being brought up to date");
+    later(problem(503, "history_behind", "History is behind", detail), Duration::from_secs(5))
+}
+
 /// As many connections bring orders as may.
 pub(super) fn too_many_connections() -> Problem {
     let detail = "too many connections are open; this one takes operators' requests only";

@@ -43,6 +43,9 @@ pub enum Fault {
         /// The last lost position.
         until: Position,
     },
+    /// A repair was broken off between its renames: the old files are aside, and the new ones not in place.
+    #[error("a repair was broken off in the middle: run the same `chef repair` again")]
+    RepairBrokenOff,
     /// The database holds other rows than those HEAD was written for.
     #[error("HEAD records another chain value or epoch than the database holds")]
     HeadDisagrees,

@@ -44,6 +44,7 @@ impl Journal {
         walk::present(dir, &found)?;
         let db = sqlite::open_writer(dir, || walk::reached(dir, &Tip::genesis(), &found))?;
         let tip = check_tail(dir, &db, &found).map_err(|damage| refusal(dir, damage))?;
+        settle(dir, &db)?;
         let head = Head::open(dir, found, &tip)?;
         let path = sqlite::path(dir);
         if let Err(source) = sqlite::allow_checkpoint_on_close(&db, true) {
@@ -207,6 +208,19 @@ fn check_tail(dir: &Path, db: &Connection, head: &Found) -> Result<Tip, Damage> 
     let _: ControlFlow<()> = walk::walk(dir, db, &mut tip, |_| ControlFlow::Continue(()))?;
     walk::reached(dir, &tip, head)?;
     Ok(tip)
+}
+
+/// Makes durable what was read: after a kill between a write and its sync, the last rows are in the page cache only, and HEAD
+/// must not name them before they are on the disk. A checkpoint syncs the WAL before it copies it.
+fn settle(dir: &Path, db: &Connection) -> Result<(), OpenError> {
+    match sqlite::checkpoint(db) {
+        Ok(()) => Ok(()),
+        Err(error) if sqlite::is_full(&error) => {
+            tracing::warn!("no space to move the WAL into the database; it stays as it is");
+            Ok(())
+        }
+        Err(source) => Err(OpenError::Database { path: sqlite::path(dir), doing: "settle", source }),
+    }
 }
 
 /// Tells a file that is wrong from one that cannot be reached.

@@ -16,7 +16,7 @@ use super::lock::Lock;
 use super::{Damage, OpenError, ReadError, Row, Tip, reader, snapshot, sqlite, sync_dir, verify, walk};
 
 /// Where the new files are made.
-const DRAFT: &str = "repair.tmp";
+pub(super) const DRAFT: &str = "repair.tmp";
 /// Rows in one transaction of the copy.
 const ROWS_AT_ONCE: usize = 1_000;
 /// The files that are put aside; the first one first, because nothing can be opened without it.

@@ -153,6 +153,13 @@ pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{
         CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, OutOfMemory, PermissionDenied, ReadOnly,
     };
+    if let rusqlite::Error::SqliteFailure(inner, _) = error
+        && inner.code == rusqlite::ErrorCode::SystemIoFailure
+    {
+        use rusqlite::ffi::{SQLITE_IOERR_CORRUPTFS, SQLITE_IOERR_DATA, SQLITE_IOERR_READ, SQLITE_IOERR_SHORT_READ};
+        let unread = [SQLITE_IOERR_READ, SQLITE_IOERR_SHORT_READ, SQLITE_IOERR_CORRUPTFS, SQLITE_IOERR_DATA];
+        return unread.contains(&inner.extended_code);
+    }
     let code = error.sqlite_error_code();
     let unreachable = [CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, OutOfMemory, PermissionDenied, ReadOnly];
     !code.is_some_and(|code| unreachable.contains(&code))

@@ -104,6 +104,9 @@ pub(super) fn reached(dir: &Path, tip: &Tip, head: &Found) -> Result<(), Damage>
 /// All is lost.
 pub(super) fn present(dir: &Path, head: &Found) -> Result<(), Damage> {
     let bytes = std::fs::metadata(sqlite::path(dir)).map_or(0, |file| file.len());
+    if bytes == 0 && sqlite::path(&dir.join(super::rebuild::DRAFT)).exists() {
+        return Err(damage(dir, Position(1), Fault::RepairBrokenOff));
+    }
     if bytes == 0 { reached(dir, &Tip::genesis(), head) } else { Ok(()) }
 }
 

@@ -47,7 +47,7 @@ const CONNECT_MAX: Duration = Duration::from_millis(500);
 /// Connections that are kept open to the leader.
 const IDLE_MAX: usize = 256;
 /// A connection that was not used for so long is closed.
-const IDLE_FOR: Duration = Duration::from_secs(30);
+const IDLE_FOR: Duration = Duration::from_secs(4);
 /// What a request counts at least, in bytes: its head may be so long.
 const PLACE: usize = 16 * 1024;
 /// Requests that are held here at once, parked or under way, as places of 16 KiB: 8,192 small ones, or 32 of the largest
@@ -88,9 +88,18 @@ pub(super) fn client(idle: usize) -> Client {
 
 /// Whether nobody listens there.
 pub(super) fn is_refused(error: &legacy::Error) -> bool {
+    has_kind(error, ErrorKind::ConnectionRefused)
+}
+
+/// Whether the connection was not made in time.
+pub(super) fn is_timeout(error: &legacy::Error) -> bool {
+    has_kind(error, ErrorKind::TimedOut)
+}
+
+fn has_kind(error: &legacy::Error, kind: ErrorKind) -> bool {
     let mut source: Option<&(dyn Error + 'static)> = error.source();
     while let Some(cause) = source {
-        if cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::ConnectionRefused) {
+        if cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == kind) {
             return true;
         }
         source = cause.source();
@@ -116,6 +125,9 @@ pub(crate) enum Unanswered {
     /// It was sent, and what became of it is not known.
     Unknown,
 }
+
+/// A leader that has not answered by now hangs, or its disk does: longer than any answer of a healthy one takes.
+const ANSWER_MAX_WAIT: Duration = Duration::from_secs(15);
 
 /// One try.
 enum Tried {
@@ -153,18 +165,24 @@ impl Forwarder {
     pub(crate) async fn send(&self, node: &Node, wish: &Wish) -> Result<Response<Full<Bytes>>, Unanswered> {
         let last = Instant::now() + TRIED_MAX;
         let mut parked_until = Instant::now() + self.parked_max;
+        // Once it may have been done, nobody may be told that nothing was: the client would ask again under another key.
+        let mut sent = false;
+        let nobody = |sent| if sent && !wish.is_read() { Unanswered::Unknown } else { Unanswered::NoLeader };
         loop {
             let limit = parked_until.min(last).saturating_duration_since(Instant::now());
-            let Some(leader) = node.leader_within(limit).await else { return Err(Unanswered::NoLeader) };
+            let Some(leader) = node.leader_within(limit).await else { return Err(nobody(sent)) };
             match self.once(node, &leader, wish).await {
                 Tried::Answered(response) => return Ok(response),
                 Tried::GoingDown(response) if !wish.repeatable => return Ok(response),
                 Tried::Lost if !wish.repeatable => return Err(Unanswered::Unknown),
-                Tried::Lost | Tried::GoingDown(_) => parked_until = Instant::now() + PARKED_MAX,
+                Tried::Lost | Tried::GoingDown(_) => {
+                    sent = true;
+                    parked_until = Instant::now() + self.parked_max;
+                }
                 Tried::NotTaken => {}
             }
             if Instant::now() + AGAIN > parked_until.min(last) {
-                return Err(Unanswered::NoLeader);
+                return Err(nobody(sent));
             }
             tokio::time::sleep(AGAIN).await;
         }
@@ -177,6 +195,7 @@ impl Forwarder {
             tried = self.exchange(leader, wish) => tried,
             // What a stopped process has in its socket buffers is never answered once it is killed.
             _ = replaced => Tried::Lost,
+            () = tokio::time::sleep(ANSWER_MAX_WAIT) => Tried::Lost,
         }
     }
 
@@ -222,7 +241,7 @@ impl Wish {
         drop_hop_by_hop(&mut headers);
         let path = head.uri.path().strip_prefix(PREFIX).unwrap_or_default().trim_matches('/');
         let repeatable = match (&head.method, path) {
-            (&Method::GET | &Method::HEAD, _) | (&Method::PUT, "policy") => true,
+            (&Method::GET | &Method::HEAD, _) => true,
             (&Method::POST, "orders") => {
                 give_key(&mut headers, &body);
                 true
@@ -231,6 +250,11 @@ impl Wish {
             _ => false,
         };
         Self { method: head.method, target, headers, body, repeatable }
+    }
+
+    /// Changes nothing, however often it is sent.
+    fn is_read(&self) -> bool {
+        matches!(self.method, Method::GET | Method::HEAD)
     }
 }
 
@@ -315,7 +339,7 @@ mod tests {
             assert!(!wish(method, path, Some("k"), "{}").repeatable, "{path}");
         }
         assert!(wish(Method::GET, "/api/v1/orders?limit=3", None, "").repeatable);
-        assert!(wish(Method::PUT, "/api/v1/policy", None, "{}").repeatable);
+        assert!(!wish(Method::PUT, "/api/v1/policy", None, "{}").repeatable);
         assert!(wish(Method::POST, "/api/v1/orders/batch", None, r#"{"orders":[{"key":"a"},{"key":"b"}]}"#).repeatable);
         assert!(!wish(Method::POST, "/api/v1/orders/batch", None, r#"{"orders":[{"key":"a"},{}]}"#).repeatable);
     }

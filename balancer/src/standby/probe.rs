@@ -12,7 +12,7 @@ use protocol::api::PREFIX;
 use tokio::sync::mpsc::Sender;
 
 use super::Node;
-use super::forward::{Client, client, is_refused};
+use super::forward::{Client, client, is_refused, is_timeout};
 use crate::leadership::Leader;
 
 /// The path of the question on a leader.
@@ -46,7 +46,7 @@ pub(super) async fn ask_forever(dir: PathBuf, node: Arc<Node>, words: Sender<Wor
             continue;
         };
         let word = tokio::time::timeout(PATIENCE, ask(&client, &leader, &node)).await;
-        if let Ok(word) = word
+        if let Ok(Some(word)) = word
             && words.send(word).await.is_err()
         {
             return;
@@ -55,18 +55,20 @@ pub(super) async fn ask_forever(dir: PathBuf, node: Arc<Node>, words: Sender<Wor
     }
 }
 
-async fn ask(client: &Client, leader: &Leader, node: &Node) -> Word {
+/// What the leader said; nothing when it is silent.
+async fn ask(client: &Client, leader: &Leader, node: &Node) -> Option<Word> {
     let body = serde_json::to_vec(&node.report()).unwrap_or_default();
     let request = Request::builder().method(Method::POST).uri(format!("{}{PREFIX}{PATH}", leader.url));
-    let Ok(request) = request.body(body.into()) else { return Word::Unasked };
+    let Ok(request) = request.body(body.into()) else { return Some(Word::Unasked) };
     let response = match client.request(request).await {
         Ok(response) => response,
-        Err(error) if is_refused(&error) => return Word::Refused,
-        Err(error) if error.is_connect() => return Word::Unasked,
-        Err(_) => return Word::NotLeading,
+        Err(error) if is_refused(&error) => return Some(Word::Refused),
+        // A stopped process whose queue of connections is full lets no new one in: that is silence too.
+        Err(error) if error.is_connect() => return (!is_timeout(&error)).then_some(Word::Unasked),
+        Err(_) => return Some(Word::NotLeading),
     };
     let status = response.status();
-    let Ok(body) = response.into_body().collect().await else { return Word::NotLeading };
+    let Ok(body) = response.into_body().collect().await else { return Some(Word::NotLeading) };
     let leads = serde_json::from_slice(&body.to_bytes()).ok().filter(|_| status == StatusCode::OK);
-    leads.map_or(Word::NotLeading, Word::Leads)
+    Some(leads.map_or(Word::NotLeading, Word::Leads))
 }

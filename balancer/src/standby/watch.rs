@@ -44,6 +44,8 @@ pub(super) async fn until_free(
     let opened = loop {
         match Journal::open(dir) {
             Err(OpenError::InUse { holder, .. }) => watch.is_held_by(holder.pid),
+            // Nothing was taken: out of descriptors, most likely, and others may end meanwhile.
+            Err(error @ OpenError::Directory { .. }) => watch.cannot_look(&error),
             opened => break opened,
         }
         tokio::select! {
@@ -164,6 +166,12 @@ impl<'a> Watch<'a> {
     }
 
     /// A leader that cannot be seen is followed and never killed.
+    fn cannot_look(&mut self, error: &OpenError) {
+        if due(&mut self.unseen) {
+            tracing::error!(%error, "cannot look at the lock");
+        }
+    }
+
     fn complain_unseen(&mut self) {
         if self.node.leader().is_none() && due(&mut self.unseen) {
             tracing::warn!("the ledger is locked by a process that cannot be seen from here: waiting for the lock");

@@ -23,6 +23,8 @@ pub(super) struct Beats {
     pub(super) seq: u64,
     greeted: Option<Duration>,
     sent: BTreeMap<u64, Beat>,
+    /// When the newest answered heartbeat of this connection was sent.
+    answered: Option<Duration>,
     due: Duration,
 }
 
@@ -64,6 +66,7 @@ impl Agent {
     pub(super) fn greet(&mut self, now: Duration) {
         self.link = Link::Greeting;
         self.beats.greeted = Some(now);
+        self.beats.answered = None;
         self.send(AgentMessage::Hello(Box::new(self.config.hello())));
     }
 
@@ -109,10 +112,17 @@ impl Agent {
         }
         let fence = self.fence();
         let Some(beat) = self.beats.sent.get_mut(&seq) else { return };
-        let until = beat.at + fence;
-        for lease in std::mem::take(&mut beat.named) {
-            self.move_fence(lease, until);
+        let at = beat.at;
+        let named = std::mem::take(&mut beat.named);
+        self.beats.answered = self.beats.answered.max(Some(at));
+        for lease in named {
+            self.move_fence(lease, at + fence);
         }
+    }
+
+    /// Whether a heartbeat was answered that is younger than a fence: then the balancer is heard, if slowly.
+    pub(super) fn hears(&self, now: Duration) -> bool {
+        self.beats.answered.is_some_and(|sent| sent + self.fence() > now)
     }
 
     pub(super) fn fence(&self) -> Duration {

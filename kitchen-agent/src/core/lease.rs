@@ -206,7 +206,8 @@ impl Agent {
                 self.stop(order);
                 // Where only the way to this kitchen is cut, its orders need not wait for their leases to run out.
                 if let Some(lease) = lease.filter(|_| self.connected()) {
-                    self.send(AgentMessage::Declined { lease, why: DeclineReason::Fenced });
+                    let why = if self.hears(now) { DeclineReason::Late } else { DeclineReason::Fenced };
+                    self.send(AgentMessage::Declined { lease, why });
                 }
             }
         }

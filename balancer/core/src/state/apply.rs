@@ -51,7 +51,7 @@ impl State {
             Event::Leased { order, kitchen, token, cause } => self.leased(*order, *kitchen, *token, *cause, at),
             Event::Started { order, stage, .. } => self.started(*order, *stage, at),
             Event::StageDone { order, stage, .. } => self.stage_done(*order, *stage, at),
-            Event::HandedOver { order, pause_ms, .. } => self.handed_over(*order, *pause_ms),
+            Event::HandedOver { order, token, pause_ms } => self.handed_over(*order, *token, *pause_ms),
             Event::Requeued { order, .. } => self.requeued(*order),
             Event::MoveOrdered { order, .. } => {
                 self.touch(*order);
@@ -186,8 +186,9 @@ impl State {
         kitchen.drain = drain;
     }
 
-    fn handed_over(&mut self, id: OrderId, pause_ms: u32) {
-        if let Some(hop) = self.touch(id).and_then(|order| order.hops.last_mut()) {
+    fn handed_over(&mut self, id: OrderId, token: FencingToken, pause_ms: u32) {
+        let newest = self.touch(id).and_then(|order| order.hops.last_mut());
+        if let Some(hop) = newest.filter(|hop| hop.token == token) {
             hop.pause_ms = Some(pause_ms);
         }
         let newest = self.migrations.iter_mut().rev().find(|one| one.order == id);
@@ -281,7 +282,9 @@ impl State {
         let mut wasted = 0;
         if order.state == OrderState::Cooking {
             order.half_strikes = order.half_strikes.saturating_add(2);
-            wasted = u32::try_from(at.ms_since(order.stage_since)).unwrap_or(u32::MAX);
+            // By the wall clock, as everything shown from the ledger: a step of it must not become a day of cooking.
+            let cooked = at.ms_since(order.stage_since).min(limits::WASTED_MAX_MS);
+            wasted = u32::try_from(cooked).unwrap_or(u32::MAX);
             order.wasted_ms = order.wasted_ms.saturating_add(wasted);
         } else if is_death(cause) {
             order.half_strikes = order.half_strikes.saturating_add(1);

@@ -20,6 +20,9 @@ pub(super) async fn find(hub: &Arc<Hub>, id: OrderId, wanted: Position) -> Optio
 
 /// Puts forgotten orders between and behind those that memory knows.
 pub(super) async fn fill(hub: &Arc<Hub>, seen: Remembered, filter: super::Filter) -> OrderPage {
+    if filter.state.is_some_and(protocol::OrderState::is_open) {
+        return seen.page; // what memory has forgotten has ended
+    }
     let dir = hub.data_dir.clone();
     let wanted = projection::Filter {
         from: seen.floor,
