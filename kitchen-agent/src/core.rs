@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use protocol::city::City;
 use protocol::link::{AgentMessage, BalancerMessage, Cook, Hello, LeaseName, Refusal, Timing};
-use protocol::{KitchenId, OrderId, Priority};
+use protocol::{FencingToken, KitchenId, OrderId, Priority};
 
 use beat::Beats;
 pub use close::GRACE;
@@ -183,6 +183,8 @@ pub struct Agent {
     /// When the input in hand came: what is caught up on may be earlier.
     now: Duration,
     reports: BTreeMap<OrderId, Report>,
+    /// Leases of which this connection was told that they are not held any more.
+    given_back: BTreeMap<OrderId, FencingToken>,
     /// When the grace of a graceful end is over.
     closing: Option<Duration>,
     closed: bool,
@@ -210,6 +212,7 @@ impl Agent {
             reserved: BTreeMap::new(),
             now: Duration::ZERO,
             reports: BTreeMap::new(),
+            given_back: BTreeMap::new(),
             closing: None,
             closed: false,
             counters: Counters::default(),

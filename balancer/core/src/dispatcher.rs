@@ -317,7 +317,8 @@ impl Core {
     /// Gives waiting orders to free places, the most urgent and then the oldest first.
     pub(crate) fn dispatch_waiting(&mut self, now: Now) {
         while self.soft.leads && !self.is_disk_stalled() && self.soft.routing.open_places() > 0 {
-            let Some((_, id)) = self.state.queue.first().copied() else { return };
+            let Some(first) = self.state.queue.first().copied() else { return };
+            let id = first.1;
             let Some(order) = self.state.orders.get(id) else { return };
             if self.settings.without == Some(Guard::Reassignment) && order.attempt > 0 {
                 return;
@@ -327,6 +328,10 @@ impl Core {
             let priority = order.priority;
             let Some(kitchen) = self.probe_for(priority).or(chosen) else { return };
             self.lease(now, id, kitchen, cause);
+            // Only a ledger that contradicts itself leaves it there: better a standing line than a leader that spins.
+            if self.state.queue.first() == Some(&first) {
+                return;
+            }
         }
     }
 

@@ -67,6 +67,8 @@ impl Agent {
         self.link = Link::Greeting;
         self.beats.greeted = Some(now);
         self.beats.answered = None;
+        // Words on the old connection count for nothing.
+        self.given_back.clear();
         self.send(AgentMessage::Hello(Box::new(self.config.hello())));
     }
 

@@ -14,6 +14,9 @@ use protocol::{OrderId, Priority};
 use super::outbox::Trail;
 use super::{Agent, Cooking, Effect, UNSETTLED_MAX};
 
+/// Leases given back on one connection that are remembered: far more than one kitchen holds.
+const GIVEN_BACK_MAX: usize = 16_384;
+
 /// An order that is held and not finished.
 #[derive(Debug)]
 pub(super) struct Held {
@@ -78,6 +81,9 @@ impl Agent {
                 return;
             }
         }
+        if self.given_back.get(&lease.order) == Some(&lease.token) {
+            return self.decline(lease, DeclineReason::Late);
+        }
         let until = self.beats.sent_at(seen).map(|at| at + self.fence()).filter(|&until| until > now);
         let Some(fence) = until else { return self.decline(lease, DeclineReason::Late) };
         if self.closing.is_some() {
@@ -105,6 +111,16 @@ impl Agent {
             std::cmp::Ordering::Greater => Known::Newer,
             std::cmp::Ordering::Less => Known::Older,
         }
+    }
+
+    /// Says that an order is no longer held. It must stay true: the same lease is not taken again, should the balancer have
+    /// told of it anew meanwhile.
+    fn give_back(&mut self, lease: LeaseName, why: DeclineReason) {
+        if self.given_back.len() >= GIVEN_BACK_MAX {
+            self.given_back.pop_first();
+        }
+        self.given_back.insert(lease.order, lease.token);
+        self.send(AgentMessage::Declined { lease, why });
     }
 
     fn decline(&mut self, lease: LeaseName, why: DeclineReason) {
@@ -207,7 +223,7 @@ impl Agent {
                 // Where only the way to this kitchen is cut, its orders need not wait for their leases to run out.
                 if let Some(lease) = lease.filter(|_| self.connected()) {
                     let why = if self.hears(now) { DeclineReason::Late } else { DeclineReason::Fenced };
-                    self.send(AgentMessage::Declined { lease, why });
+                    self.give_back(lease, why);
                 }
             }
         }
