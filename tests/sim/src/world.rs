@@ -168,11 +168,17 @@ impl World {
     /// Takes entries until the run is over.
     pub fn run_to_end(&mut self) {
         while !self.finished
+            && !self.is_noticed()
             && let Some((at, what)) = self.queue.pop()
         {
             self.now = at;
             self.step(what);
         }
+    }
+
+    /// A missing guard was noticed: what a core does with a ledger that contradicts itself is no use, and may have no end.
+    fn is_noticed(&self) -> bool {
+        self.params.mutant.is_some() && !self.checker.violations.is_empty()
     }
 
     /// Takes entries up to a time; false when the run is over.
