@@ -8,6 +8,8 @@
 //! one turn, and turns that gather while a sync runs share the next, so a sync serves as many as came meanwhile.
 //! The lock is never held across an await and never contended for long: one thread runs all of it.
 
+mod names;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -16,7 +18,6 @@ use balancer_core::event::KitchenNo;
 use balancer_core::input::{ConnectionId, RequestId};
 use balancer_core::state::Kitchen;
 use balancer_core::{Core, DiskHealth, Effect, Event, Input, Now, Recorded, Refused, Reply};
-use protocol::city::{DishNo, ZoneNo};
 use protocol::link::BalancerMessage;
 use protocol::{OrderId, Position, WallTime};
 use tokio::sync::{Notify, oneshot};
@@ -27,6 +28,7 @@ use crate::kpi::Rolling;
 use crate::leadership::Peers;
 use crate::ledger::{Durable, Encode, Health, LedgerHandle, Turn};
 use crate::metrics::Metrics;
+pub(crate) use names::Names;
 
 /// Messages that may wait for one agent; an agent that reads none of them is cut off. Some seconds at full rate.
 const OUTBOX_MAX: usize = 200_000;
@@ -91,23 +93,6 @@ struct Outbox {
     /// In the list of those that will be woken.
     listed: bool,
     wake: Arc<Notify>,
-}
-
-/// Names of dishes and zones, as clients write them.
-#[derive(Debug, Default)]
-pub(crate) struct Names {
-    dishes: HashMap<String, DishNo>,
-    zones: HashMap<String, ZoneNo>,
-}
-
-impl Names {
-    pub(crate) fn dish(&self, name: &str) -> Option<DishNo> {
-        self.dishes.get(name).copied()
-    }
-
-    pub(crate) fn zone(&self, name: &str) -> Option<ZoneNo> {
-        self.zones.get(name).copied()
-    }
 }
 
 /// Everything behind the lock.
@@ -412,18 +397,7 @@ impl Inner {
 
     /// Names follow the city, which changes only when a leader begins.
     pub(crate) fn learn_names(&mut self) {
-        let city = self.core.state().city();
-        let offered = city.menu.dishes.iter().enumerate().filter(|(_, dish)| !dish.withdrawn);
-        let number = |index: usize| u16::try_from(index).unwrap_or(u16::MAX);
-        self.names = Names {
-            dishes: offered.map(|(index, dish)| (dish.name.clone(), DishNo(number(index)))).collect(),
-            zones: city
-                .zones
-                .iter()
-                .enumerate()
-                .map(|(index, zone)| (zone.name.clone(), ZoneNo(number(index))))
-                .collect(),
-        };
+        self.names = Names::of(self.core.state().city());
     }
 
     /// All kitchens with their numbers.

@@ -109,23 +109,7 @@ pub fn flow(queued: u64, leased: u64) -> Flow {
 }
 
 pub fn frame(position: u64, at_ms: u64) -> Frame {
-    Frame {
-        snapshot: None,
-        epoch: Epoch(3),
-        position: Position(position),
-        age_ms: 2,
-        at: WallTime(NOON + at_ms),
-        proof: None,
-        flow: None,
-        registered: Vec::new(),
-        kitchens: Vec::new(),
-        events: Vec::new(),
-        collapsed: BTreeMap::new(),
-        dropped: 0,
-        moves: Vec::new(),
-        alerts: None,
-        balancers: None,
-    }
+    Frame { age_ms: 2, ..Frame::empty(Epoch(3), Position(position), WallTime(NOON + at_ms)) }
 }
 
 pub const ZONES: [&str; 6] = ["Downtown", "Harbor", "Uptown", "Southside", "West", "Airport"];
