@@ -24,7 +24,7 @@ const RECOVERED_WITHIN: Duration = Duration::from_secs(3);
 const HOLD: Duration = Duration::from_secs(4);
 /// Orders in flight when something is killed: few enough that the rest of the built-in city has stations for them.
 const BURST: usize = 10;
-/// With one balancer a restart, not a standby, takes over.
+/// A standby takes over within 3 s; with one balancer it is a restart, after its back-off.
 const BALANCER_WITHIN: Duration = Duration::from_secs(15);
 /// The supervisor starts it again after at most 10 s.
 const BACK_WITHIN: Duration = Duration::from_secs(20);
