@@ -3,6 +3,7 @@
 //! hyper's own loop with a timer, because `axum::serve` has no header timeout: idle sockets and half-sent headers would
 //! stay open for ever.
 
+mod actions;
 mod answer;
 mod kitchens;
 mod ops;
@@ -159,6 +160,7 @@ async fn route(hub: &Arc<Hub>, request: Request<Incoming>) -> (&'static str, Ans
         }
         (&Method::POST, ["kitchens", id, "drain"]) => ("/kitchens/{id}/drain", kitchens::drain(hub, request, id).await),
         (&Method::POST, ["kitchens", id, "gone"]) => ("/kitchens/{id}/gone", kitchens::gone(hub, request, id).await),
+        (&Method::GET, ["actions"]) => ("/actions", actions::list(hub, &request).await),
         (&Method::GET, ["policy"]) => ("/policy", ops::policy(hub).await),
         (&Method::PUT, ["policy"]) => ("/policy", ops::set_policy(hub, request).await),
         (&Method::GET, ["migrations"]) => ("/migrations", ops::migrations(hub, &request).await),
@@ -178,7 +180,17 @@ async fn route(hub: &Arc<Hub>, request: Request<Incoming>) -> (&'static str, Ans
 fn is_known(segments: &[&str]) -> bool {
     matches!(
         segments,
-        ["orders" | "kitchens" | "policy" | "migrations" | "rush" | "proof" | "status" | "feed" | "link" | "standby"]
+        ["orders"
+            | "kitchens"
+            | "policy"
+            | "migrations"
+            | "rush"
+            | "proof"
+            | "status"
+            | "feed"
+            | "link"
+            | "standby"
+            | "actions",]
             | ["orders" | "kitchens", _]
             | ["orders", _, "history" | "explain" | "migrate" | "release"]
             | ["kitchens", _, "cordon" | "uncordon" | "drain" | "gone"]

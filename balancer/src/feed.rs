@@ -1,8 +1,20 @@
 //! The live feed: what changed since the last tick, encoded once for all readers. Decides nothing.
 //!
+//! ```text
+//! events, rows, flow ─▶ delta a tick ─▶ behind the ledger's queue ─▶ text, once ─▶ every reader       frames
+//! who has just come  ─▶ one snapshot a tick for all of them ──────▶ text, once, on another thread    parcel
+//! ```
 //! The cost is one frame a tick however many events there were and however many consoles read. A frame waits, like any
 //! other answer, until the events it shows are durable. A reader that does not keep up is cut off; it comes back with a
 //! snapshot and has missed only steps in between.
+//!
+//! - A snapshot is taken at the moment of a delta and says the same, so the next delta goes on from it for everybody.
+
+mod frames;
+mod parcel;
+mod remarks;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -13,15 +25,17 @@ use balancer_core::{DiskHealth, Event, MoveAsked, Now, Recorded, State};
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use protocol::api::{Alert, BalancerView, HopKind, MoveResult, Proof};
-use protocol::feed::{EVENTS_MAX, FeedEvent, FeedMove, Flow, Frame, KEEPALIVE_MS, KitchenRow, TICK_MS};
+use protocol::api::{Alert, HopKind, MoveResult};
+use protocol::feed::{EVENTS_MAX, FeedEvent, FeedMove, Frame, KEEPALIVE_MS, TICK_MS};
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 use tokio_tungstenite::tungstenite::protocol::{Message, Role};
 
 use crate::hub::{Hub, Inner};
-use crate::{alerts, clock, notable, views};
+use crate::{alerts, clock, notable};
+use frames::Told;
+pub(crate) use parcel::Parcel;
+use parcel::{Counts, Whole};
 
 /// Frames that may wait for one reader: two seconds of them.
 const BACKLOG_MAX: usize = 40;
@@ -36,14 +50,42 @@ const MOVES_MAX: usize = 64;
 pub(crate) struct Outgoing {
     frame: Frame,
     built: Duration,
-    only: Option<u64>,
+    to: To,
+}
+
+/// Whom a frame is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum To {
+    /// Those who have a snapshot already, so that deltas make sense.
+    Readers,
+    /// Those who have none, up to this number.
+    Newcomers(u64),
+}
+
+impl To {
+    fn wants(self, reader: &Reader) -> bool {
+        match self {
+            Self::Readers => reader.stage == Stage::Started,
+            Self::Newcomers(newest) => reader.stage == Stage::Asked && reader.number <= newest,
+        }
+    }
+}
+
+/// How far a reader is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Waits for the next tick.
+    Come,
+    /// Its snapshot waits for the disk.
+    Asked,
+    /// Has it.
+    Started,
 }
 
 struct Reader {
     number: u64,
-    frames: mpsc::Sender<Utf8Bytes>,
-    /// Has its snapshot, so deltas make sense.
-    started: bool,
+    frames: mpsc::Sender<Parcel>,
+    stage: Stage,
 }
 
 /// Readers, and what has gathered for the next frame.
@@ -51,28 +93,31 @@ struct Reader {
 pub(crate) struct Feed {
     readers: Vec<Reader>,
     next_reader: u64,
-    rows: Vec<Option<KitchenRow>>,
-    registered: Vec<u64>,
-    proof: Option<Proof>,
-    flow: Option<Flow>,
+    told: Told,
     /// Of the last look.
     alerts: Vec<Alert>,
-    alerts_told: bool,
-    /// As told last, and when.
-    balancers: Vec<BalancerView>,
-    balancers_told: Duration,
-    last_frame: Duration,
     events: Vec<FeedEvent>,
     recent: VecDeque<FeedEvent>,
     dropped: u64,
     collapsed: BTreeMap<&'static str, u64>,
     moves: Vec<FeedMove>,
+    counts: Arc<Counts>,
 }
 
 impl Feed {
     /// How many read.
     pub(crate) fn readers(&self) -> usize {
         self.readers.len()
+    }
+
+    /// Frames that became text.
+    pub(crate) fn encodes(&self) -> u64 {
+        self.counts.encodes()
+    }
+
+    /// Bytes of those.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.counts.bytes()
     }
 
     /// What is wrong, as of the last look.
@@ -85,7 +130,7 @@ impl Feed {
         if !self.readers.is_empty() {
             self.moved(state, recorded);
         }
-        match notable::event(state, recorded) {
+        match notable::event(state, state.position(), recorded) {
             Some(event) => self.tell(event),
             None if self.readers.is_empty() => {}
             None => *self.collapsed.entry(recorded.event.word()).or_default() += 1,
@@ -187,24 +232,28 @@ impl Feed {
 
     /// Sends a frame to whom it is for; returns how many readers were cut off.
     pub(crate) fn send(&mut self, outgoing: Outgoing) -> u64 {
-        let Outgoing { mut frame, built, only } = outgoing;
-        // Its reader has left while it waited for the disk.
-        if only.is_some_and(|number| !self.readers.iter().any(|reader| reader.number == number)) {
+        let Outgoing { mut frame, built, to } = outgoing;
+        // They may have left while it waited for the disk.
+        if !self.readers.iter().any(|reader| to.wants(reader)) {
             return 0;
         }
         frame.age_ms = u64::try_from(clock::mono().saturating_sub(built).as_millis()).unwrap_or(u64::MAX);
-        let Ok(text) = serde_json::to_string(&frame) else { return 0 };
-        let text = Utf8Bytes::from(text);
+        let parcel = match to {
+            To::Readers => Parcel::Text(self.counts.encode(&frame)),
+            To::Newcomers(_) => Parcel::Whole(Arc::new(Whole::new(frame, Arc::clone(&self.counts)))),
+        };
         let before = self.readers.len();
         self.readers.retain_mut(|reader| {
-            let wanted = only.map_or(reader.started, |number| number == reader.number);
-            reader.started |= wanted;
-            !wanted || reader.frames.try_send(text.clone()).is_ok()
+            let wanted = to.wants(reader);
+            if wanted {
+                reader.stage = Stage::Started;
+            }
+            !wanted || reader.frames.try_send(parcel.clone()).is_ok()
         });
         (before - self.readers.len()) as u64
     }
 
-    fn join(&mut self) -> Option<(u64, mpsc::Receiver<Utf8Bytes>)> {
+    pub(crate) fn join(&mut self) -> Option<(u64, mpsc::Receiver<Parcel>)> {
         if self.readers.len() >= READERS_MAX {
             return None;
         }
@@ -213,121 +262,70 @@ impl Feed {
             self.events.clear();
             self.moves.clear();
             self.collapsed.clear();
+            self.dropped = 0;
         }
-        // The next delta is complete: what changed and changed back around this snapshot must not stay on the screen.
-        self.rows.clear();
-        (self.proof, self.flow) = (None, None);
-        self.alerts_told = false;
         let (frames, receiver) = mpsc::channel(BACKLOG_MAX);
         self.next_reader += 1;
         let number = self.next_reader;
-        self.readers.push(Reader { number, frames, started: false });
+        self.readers.push(Reader { number, frames, stage: Stage::Come });
         Some((number, receiver))
     }
 
-    fn leave(&mut self, number: u64) {
+    pub(crate) fn leave(&mut self, number: u64) {
         self.readers.retain(|reader| reader.number != number);
     }
-}
 
-/// Builds the frame of a tick, or nothing if nothing changed and it is not time for a sign of life.
-fn delta(hub: &Hub, inner: &mut Inner, now: Now) -> Option<Frame> {
-    let rows = views::rows(inner, now.mono);
-    let proof = inner.core.state().proof();
-    let flow = views::flow(inner, now);
-    let registered = inner.kitchens().map(|(_, kitchen)| kitchen.session).collect::<Vec<_>>();
-    let feed = &inner.feed;
-    let fresh = |index: usize| feed.registered.get(index) != registered.get(index);
-    let new: Vec<usize> = (0..registered.len()).filter(|index| fresh(*index)).collect();
-    let changed: Vec<KitchenRow> =
-        rows.iter().filter(|row| feed.rows.get(row.no as usize).copied().flatten() != Some(**row)).copied().collect();
-    let same_proof = feed.proof.is_some_and(|old| Proof { position: proof.position, ..old } == proof);
-    let same_flow = feed.flow.as_ref() == Some(&flow);
-    let same_alerts = feed.alerts_told;
-    let balancers = hub.peers.all(now.mono);
-    let same_balancers = are_same(&balancers, &feed.balancers);
-    let quiet = same_alerts
-        && same_balancers
-        && new.is_empty()
-        && changed.is_empty()
-        && same_proof
-        && same_flow
-        && feed.events.is_empty()
-        && feed.moves.is_empty();
-    if quiet && now.mono < feed.last_frame + Duration::from_millis(KEEPALIVE_MS) {
-        return None;
+    /// Whether a delta has anybody to go to, now or once a snapshot has left.
+    fn has_listeners(&self) -> bool {
+        self.readers.iter().any(|reader| reader.stage != Stage::Come)
     }
-    let infos = new.into_iter().map(|index| views::info(inner, index)).collect();
-    let state = inner.core.state();
-    let (epoch, position) = (state.epoch(), state.position());
-    let feed = &mut inner.feed;
-    feed.last_frame = now.mono;
-    feed.rows = rows.into_iter().map(Some).collect();
-    feed.registered = registered;
-    feed.proof = Some(proof);
-    feed.flow = Some(flow.clone());
-    feed.alerts_told = true;
-    // Where a standby is changes with every event: told with a frame that goes anyway, once a second.
-    let due = feed.balancers_told + Duration::from_millis(KEEPALIVE_MS) <= now.mono && balancers != feed.balancers;
-    let tell_balancers = due || !same_balancers;
-    if tell_balancers {
-        feed.balancers_told = now.mono;
-        feed.balancers.clone_from(&balancers);
-    }
-    let collapsed = std::mem::take(&mut feed.collapsed);
-    Some(Frame {
-        snapshot: None,
-        epoch,
-        position,
-        age_ms: 0,
-        at: now.wall,
-        proof: (!same_proof).then_some(proof),
-        flow: (!same_flow).then_some(flow),
-        registered: infos,
-        kitchens: changed,
-        events: std::mem::take(&mut feed.events),
-        collapsed: collapsed.into_iter().map(|(word, count)| (word.to_owned(), count)).collect(),
-        dropped: std::mem::take(&mut feed.dropped),
-        moves: std::mem::take(&mut feed.moves),
-        alerts: (!same_alerts).then(|| feed.alerts.clone()),
-        balancers: tell_balancers.then_some(balancers),
-    })
-}
 
-/// Whether the same processes have the same parts, wherever they are in the ledger.
-fn are_same(some: &[BalancerView], others: &[BalancerView]) -> bool {
-    let part = |one: &BalancerView| (one.id.clone(), one.role.clone(), one.pid, one.url.clone());
-    some.iter().map(part).eq(others.iter().map(part))
-}
-
-/// Everything as it is now, for a new reader.
-fn snapshot(hub: &Hub, inner: &Inner, now: Now) -> Frame {
-    let state = inner.core.state();
-    Frame {
-        snapshot: Some(Box::new(views::snapshot(hub, state))),
-        epoch: state.epoch(),
-        position: state.position(),
-        age_ms: 0,
-        at: now.wall,
-        proof: Some(state.proof()),
-        flow: Some(views::flow(inner, now)),
-        registered: (0..state.kitchens().len()).map(|index| views::info(inner, index)).collect(),
-        kitchens: views::rows(inner, now.mono),
-        events: inner.feed.recent.iter().cloned().collect(),
-        collapsed: BTreeMap::new(),
-        dropped: 0,
-        moves: Vec::new(),
-        alerts: Some(inner.feed.alerts.clone()),
-        balancers: Some(hub.peers.all(now.mono)),
+    /// The newest of those who have just come, if anybody has: from here on their snapshot is on its way.
+    fn welcome(&mut self) -> Option<u64> {
+        let come = self.readers.iter_mut().filter(|reader| reader.stage == Stage::Come);
+        come.map(|reader| {
+            reader.stage = Stage::Asked;
+            reader.number
+        })
+        .max()
     }
 }
 
 impl Inner {
+    /// One tick; says whether a frame waits to be flushed.
+    pub(crate) fn feed_tick(&mut self, hub: &Hub, now: Now) -> bool {
+        self.look_for_alerts(now);
+        if self.feed.readers.is_empty() {
+            return false;
+        }
+        if self.core.disk() != DiskHealth::Fine {
+            self.say_alerts_only(now);
+            return false;
+        }
+        self.tell_readers(hub, now)
+    }
+
+    /// Tells those who read what has changed, and all those who have just come everything, in one frame each.
+    fn tell_readers(&mut self, hub: &Hub, now: Now) -> bool {
+        let (built, listeners) = (now.mono, self.feed.has_listeners());
+        let delta = frames::delta(hub, self, now).filter(|_| listeners);
+        let mut waits = delta.is_some();
+        if let Some(frame) = delta {
+            self.send_frame(Outgoing { frame, built, to: To::Readers });
+        }
+        if let Some(newest) = self.feed.welcome() {
+            let frame = frames::snapshot(hub, self, now);
+            self.send_frame(Outgoing { frame, built, to: To::Newcomers(newest) });
+            waits = true;
+        }
+        waits
+    }
+
     /// Looks at what is wrong, and tells of what has begun or is over.
     fn look_for_alerts(&mut self, now: Now) {
         let before = std::mem::take(&mut self.feed.alerts);
         let after = alerts::now(self, &before, now.wall);
-        self.feed.alerts_told &= before == after;
+        self.feed.told.alerts &= before == after;
         let changes = alerts::changes(self, &before, &after, now.wall);
         self.feed.alerts = after;
         changes.into_iter().for_each(|event| self.feed.tell(event));
@@ -336,18 +334,18 @@ impl Inner {
     /// While the disk stalls no figure can be told: what would be shown is not durable. The reason is told at once, with
     /// the age of what the readers have.
     fn say_alerts_only(&mut self, now: Now) {
-        let age = now.mono.saturating_sub(self.feed.last_frame);
-        if self.feed.alerts_told && age.as_millis() % u128::from(KEEPALIVE_MS) >= u128::from(TICK_MS) {
+        let age = now.mono.saturating_sub(self.feed.told.at);
+        if self.feed.told.alerts && age.as_millis() % u128::from(KEEPALIVE_MS) >= u128::from(TICK_MS) {
             return;
         }
-        self.feed.alerts_told = true;
+        self.feed.told.alerts = true;
         let state = self.core.state();
         let frame = Frame {
             alerts: Some(self.feed.alerts.clone()),
             ..Frame::empty(state.epoch(), self.durable_position(), now.wall)
         };
-        self.metrics.feed_dropped +=
-            self.feed.send(Outgoing { frame, built: now.mono.saturating_sub(age), only: None });
+        let built = now.mono.saturating_sub(age);
+        self.metrics.feed_dropped += self.feed.send(Outgoing { frame, built, to: To::Readers });
     }
 }
 
@@ -357,22 +355,23 @@ pub(crate) async fn run(hub: Arc<Hub>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let mut inner = hub.lock();
-        let now = clock::now();
-        inner.look_for_alerts(now);
-        if inner.feed.readers.is_empty() {
-            continue;
-        }
-        if inner.core.disk() != DiskHealth::Fine {
-            inner.say_alerts_only(now);
-            continue;
-        }
-        if let Some(frame) = delta(&hub, &mut inner, now) {
-            inner.send_frame(Outgoing { frame, built: now.mono, only: None });
-            drop(inner);
+        let waits = hub.lock().feed_tick(&hub, clock::now());
+        if waits {
             hub.flush_now();
         }
     }
+}
+
+/// Lets a reader in: the first one is told everything at once, the others with the next tick.
+fn join(hub: &Hub) -> Option<(u64, mpsc::Receiver<Parcel>)> {
+    let mut inner = hub.lock();
+    let joined = inner.feed.join()?;
+    if inner.feed.readers() == 1 && inner.core.disk() == DiskHealth::Fine {
+        inner.tell_readers(hub, clock::now());
+        drop(inner);
+        hub.flush_now();
+    }
+    Some(joined)
 }
 
 /// Serves one reader until it leaves or falls behind.
@@ -382,24 +381,14 @@ pub(crate) async fn serve(hub: Arc<Hub>, upgraded: Upgraded) {
     let config = crate::link::socket_config().max_write_buffer_size(16 * 1024 * 1024);
     let socket = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
     let (mut sink, mut stream) = socket.split();
-    let joined = {
-        let mut inner = hub.lock();
-        let joined = inner.feed.join();
-        if let Some((number, _)) = &joined {
-            let now = clock::now();
-            let frame = snapshot(&hub, &inner, now);
-            inner.send_frame(Outgoing { frame, built: now.mono, only: Some(*number) });
-        }
-        joined
-    };
-    let Some((number, mut frames)) = joined else { return };
-    hub.flush_now();
+    let Some((number, mut frames)) = join(&hub) else { return };
     loop {
         tokio::select! {
-            frame = frames.recv() => {
-                let Some(frame) = frame else { break };
+            parcel = frames.recv() => {
+                let Some(parcel) = parcel else { break };
+                let text = parcel.text().await;
                 // Two seconds without a byte taken: the reader is stuck, and others must not wait for it.
-                let sent = tokio::time::timeout(Duration::from_secs(2), sink.send(Message::Text(frame))).await;
+                let sent = tokio::time::timeout(Duration::from_secs(2), sink.send(Message::Text(text))).await;
                 if !matches!(sent, Ok(Ok(()))) {
                     break;
                 }

@@ -420,6 +420,11 @@ impl Inner {
         self.frames.push(frame);
     }
 
+    /// What was queued and not flushed, for [`crate::probe`].
+    pub(crate) fn take_frames(&mut self) -> Vec<Outgoing> {
+        std::mem::take(&mut self.frames)
+    }
+
     /// Why nothing can become durable now.
     fn disk_refusal(&self) -> Option<NoAnswer> {
         match self.core.disk() {

@@ -1,5 +1,7 @@
 //! Key figures of the last seconds: rates and percentiles, folded from events as they happen. Decides nothing.
 
+use std::cell::Cell;
+
 use hdrhistogram::Histogram;
 use protocol::WallTime;
 
@@ -21,6 +23,8 @@ struct Second {
 pub struct Rolling {
     seconds: Vec<Second>,
     began: WallTime,
+    /// The figures as of a second: they do not change within it, and adding up the histograms takes long for every tick.
+    known: Cell<Option<(u64, Rates)>>,
 }
 
 /// Rates a second and percentiles in milliseconds.
@@ -37,7 +41,7 @@ impl Rolling {
     #[must_use]
     pub fn new(began: WallTime) -> Self {
         let second = || Second { number: 0, accepted: 0, completed: 0, sojourn_ms: histogram() };
-        Self { seconds: (0..=WINDOW_S).map(|_| second()).collect(), began }
+        Self { seconds: (0..=WINDOW_S).map(|_| second()).collect(), began, known: Cell::new(None) }
     }
 
     /// An order was accepted.
@@ -56,6 +60,15 @@ impl Rolling {
     #[must_use]
     pub fn rates(&self, now: WallTime) -> Rates {
         let current = now.0 / 1_000;
+        if let Some((_, rates)) = self.known.get().filter(|(second, _)| *second == current) {
+            return rates;
+        }
+        let rates = self.add_up(current);
+        self.known.set(Some((current, rates)));
+        rates
+    }
+
+    fn add_up(&self, current: u64) -> Rates {
         let mut all = histogram();
         let (mut accepted, mut completed) = (0, 0);
         for second in
@@ -78,6 +91,10 @@ impl Rolling {
 
     fn second(&mut self, at: WallTime) -> &mut Second {
         let number = at.0 / 1_000;
+        // An event of a second that was counted already: the clock was set back.
+        if self.known.get().is_some_and(|(current, _)| number < current) {
+            self.known.set(None);
+        }
         let len = self.seconds.len() as u64;
         let second = &mut self.seconds[(number % len) as usize];
         if second.number != number {
@@ -107,6 +124,8 @@ mod tests {
         let rates = rolling.rates(WallTime(51_000));
         assert_eq!((rates.accepted_per_s, rates.completed_per_s), (100.0, 100.0));
         assert_eq!((rates.p50_ms, rates.p99_ms), (Some(40), Some(40)));
+        rolling.accepted(WallTime(50_500));
+        assert_eq!(rolling.rates(WallTime(51_500)).accepted_per_s, 100.1, "a late one counts");
         assert_eq!(rolling.rates(WallTime(61_000)).p99_ms, None, "it has left the window");
     }
 }

@@ -18,6 +18,8 @@ pub mod ledger;
 mod link;
 mod metrics;
 mod notable;
+#[doc(hidden)]
+pub mod probe;
 mod projection;
 mod recovery;
 pub mod repair;

@@ -138,6 +138,12 @@ pub fn page(inner: &Inner, now: Duration, version: &str) -> String {
         ("chef_recoveries_total", "Orders leased again after their kitchen was lost", counts.recovered),
         ("chef_stale_refused_total", "Late results refused", counts.stale_refused),
         ("chef_feed_dropped_total", "Feed events that were only counted, and readers cut off", metrics.feed_dropped),
+        (
+            "chef_feed_encodes_total",
+            "Frames of the feed that became text, each for all its readers",
+            inner.feed.encodes(),
+        ),
+        ("chef_feed_bytes_total", "Bytes of those frames, each counted once", inner.feed.bytes()),
     ];
     for (name, help, value) in counters {
         head(&mut out, name, "counter", help);

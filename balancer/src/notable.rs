@@ -1,15 +1,70 @@
 //! Which events are worth a line on a screen, and how the line reads. Everything else is only counted.
+//!
+//! The feed tells a line when it happens, and the projection keeps those of operators: the same words for both.
 
 use balancer_core::event::Cause;
 use balancer_core::input::Operator;
 use balancer_core::{Event, KitchenNo, Recorded, State};
+use protocol::Position;
 use protocol::api::{Algorithm, Schedulable};
+use protocol::city::ZoneNo;
 use protocol::feed::{FeedEvent, Tone};
 use protocol::text::clean;
 
-/// The line of an event, if it has one. `state` is already past the event.
-pub(crate) fn event(state: &State, recorded: &Recorded) -> Option<FeedEvent> {
-    let name = |number: KitchenNo| state.kitchen(number).id.to_string();
+/// Who knows the names behind the numbers in an event.
+pub(crate) trait Named {
+    /// A kitchen's id.
+    fn kitchen(&self, number: KitchenNo) -> String;
+    /// A zone's name.
+    fn zone(&self, number: ZoneNo) -> Option<&str>;
+}
+
+impl Named for State {
+    fn kitchen(&self, number: KitchenNo) -> String {
+        self.kitchen(number).id.to_string()
+    }
+
+    fn zone(&self, number: ZoneNo) -> Option<&str> {
+        self.zone(number).map(|zone| zone.name.as_str())
+    }
+}
+
+/// Who did it, if an operator did: a request without a name counts, what the balancer does by itself does not.
+pub(crate) fn operator(event: &Event) -> Option<&Operator> {
+    match event {
+        Event::KitchenScheduling { by, .. }
+        | Event::DrainStarted { by, .. }
+        | Event::MoveOrdered { by, .. }
+        | Event::Requeued { by, .. }
+        | Event::Cancelled { by, .. }
+        | Event::RushStarted { by, .. } => Some(by),
+        // A new ledger's first policy is nobody's, and a rush ends by itself.
+        Event::PolicyChanged { by, .. } | Event::PolicySet { by, .. } | Event::RushEnded { by } => {
+            Some(by).filter(|by| !by.name.is_empty())
+        }
+        Event::EpochStarted { .. }
+        | Event::CityChanged { .. }
+        | Event::KitchenRegistered(_)
+        | Event::KitchenLost { .. }
+        | Event::KitchenReturned { .. }
+        | Event::Accepted(_)
+        | Event::Leased { .. }
+        | Event::Started { .. }
+        | Event::StageDone { .. }
+        | Event::Completed { .. }
+        | Event::AttemptFailed { .. }
+        | Event::LeaseLost { .. }
+        | Event::MoveFailed { .. }
+        | Event::DeadLettered { .. }
+        | Event::StaleRefused { .. }
+        | Event::Drained { .. }
+        | Event::HandedOver { .. } => None,
+    }
+}
+
+/// The line of an event at `position`, if it has one. `names` are as of just after the event.
+pub(crate) fn event(names: &impl Named, position: Position, recorded: &Recorded) -> Option<FeedEvent> {
+    let name = |number: KitchenNo| names.kitchen(number);
     let by = |operator: &Operator| {
         let who = if operator.name.is_empty() { "somebody".into() } else { clean(&operator.name, 40) };
         if operator.reason.is_empty() {
@@ -24,7 +79,7 @@ pub(crate) fn event(state: &State, recorded: &Recorded) -> Option<FeedEvent> {
         Event::PolicyChanged { policy, by: operator } => policy_line(policy.algorithm, operator, &by(operator)),
         Event::PolicySet { policy, by: operator } => policy_line(policy.algorithm, operator, &by(operator)),
         Event::KitchenRegistered(registered) => {
-            let zone = state.zone(registered.zone).map_or("", |zone| zone.name.as_str());
+            let zone = names.zone(registered.zone).unwrap_or_default();
             let text = format!(
                 "{} in {zone}: {} places, {} stations",
                 registered.name, registered.capacity, registered.stations
@@ -53,7 +108,7 @@ pub(crate) fn event(state: &State, recorded: &Recorded) -> Option<FeedEvent> {
         Event::Drained { kitchen } => (Tone::Good, name(*kitchen), "drained: the agent reports empty".into()),
         Event::Leased { kitchen, cause: Cause::Reassign { from, reason, .. }, .. } => {
             return line(
-                state,
+                position,
                 recorded,
                 "migrated",
                 Tone::Info,
@@ -64,11 +119,11 @@ pub(crate) fn event(state: &State, recorded: &Recorded) -> Option<FeedEvent> {
         Event::Leased { kitchen, cause: Cause::Handover { from, reason, saved_ms }, .. } => {
             let saved = f64::from(*saved_ms) / 1e3;
             let text = format!("-> {} {}, {saved:.1} s of cooking kept", name(*kitchen), reason.word());
-            return line(state, recorded, "handed_over", Tone::Info, name(*from), text);
+            return line(position, recorded, "handed_over", Tone::Info, name(*from), text);
         }
         Event::Leased { kitchen, cause: Cause::Recover { from, cause }, .. } => {
             return line(
-                state,
+                position,
                 recorded,
                 "recovered",
                 Tone::Good,
@@ -91,7 +146,7 @@ pub(crate) fn event(state: &State, recorded: &Recorded) -> Option<FeedEvent> {
             (Tone::Info, order.to_string(), format!("cancelled {}", by(operator)))
         }
         Event::RushStarted { rate_milli, zone, lasts_ms, by: operator } => {
-            let zone = zone.and_then(|zone| state.zone(zone)).map_or("the whole city", |zone| zone.name.as_str());
+            let zone = zone.and_then(|zone| names.zone(zone)).unwrap_or("the whole city");
             let rate = *rate_milli as f64 / 1e3;
             (Tone::Warn, zone.to_owned(), format!("{rate} orders/s for {} s {}", lasts_ms / 1_000, by(operator)))
         }
@@ -107,7 +162,7 @@ pub(crate) fn event(state: &State, recorded: &Recorded) -> Option<FeedEvent> {
         | Event::HandedOver { .. }
         | Event::LeaseLost { .. } => return None,
     };
-    line(state, recorded, recorded.event.word(), tone, subject, text)
+    line(position, recorded, recorded.event.word(), tone, subject, text)
 }
 
 fn policy_line(algorithm: Algorithm, operator: &Operator, by: &str) -> (Tone, String, String) {
@@ -116,14 +171,14 @@ fn policy_line(algorithm: Algorithm, operator: &Operator, by: &str) -> (Tone, St
 }
 
 fn line(
-    state: &State,
+    position: Position,
     recorded: &Recorded,
     kind: &str,
     tone: Tone,
     subject: String,
     text: String,
 ) -> Option<FeedEvent> {
-    Some(FeedEvent { position: state.position(), at: recorded.at, kind: kind.into(), tone, subject, text, count: 1 })
+    Some(FeedEvent { position, at: recorded.at, kind: kind.into(), tone, subject, text, count: 1 })
 }
 
 /// An event's details for an order's history.

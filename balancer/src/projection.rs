@@ -8,6 +8,7 @@
 //! orders          an order's last state; `view` is what GET /orders/{id} answers
 //! order_events    every event of every order
 //! kitchens, city  as at the position
+//! actions         what operators did, in the feed's words
 //!
 //! journal -> batch of rows -> Fold (only the last state of each order is kept) -> one transaction         fold
 //! ```
@@ -29,7 +30,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-pub(crate) use archive::{Archive, Filter, Found, find};
+pub(crate) use archive::{Archive, Filter, Found, actions, find};
 use fold::Fold;
 use store::Store;
 

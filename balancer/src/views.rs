@@ -1,18 +1,17 @@
 //! The core's truth in the words of the contract. Pure translation: every figure is read, none is computed twice.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use balancer_core::event::{Cause, KitchenNo};
 use balancer_core::policy::{ONE, WEIGHT_SUM};
-use balancer_core::state::{Kitchen, Order};
+use balancer_core::state::{DrainTerms, Kitchen, Order};
 use balancer_core::{Decision, Note, Now, State};
 use protocol::api::{
     AlternativeView, CandidateView, DrainView, ExcludedView, ExplainView, Health, HealthCounts, HopKind, HopView,
     ItemBody, KitchenView, Kpi, MigrationView, MoveResult, OrderView, RushView, Schedulable, StageView, Status,
 };
 use protocol::city::{DishNo, ZoneNo};
-use protocol::feed::{Flow, KitchenInfo, KitchenRow, Snapshot};
+use protocol::feed::{Flow, KitchenInfo, KitchenRemark, KitchenRow, Snapshot};
 use protocol::link::StayReason;
 use protocol::{KitchenId, OrderState, WallTime};
 
@@ -121,7 +120,7 @@ pub fn kitchen(inner: &Inner, now: Duration, number: KitchenNo) -> KitchenView {
         avg_ms: (kitchen.avg_ms > 0).then_some(u64::from(kitchen.avg_ms)),
         since: kitchen.since,
         note: inner.core.note(now, number).map(note),
-        drain: drain(kitchen, WallTime::now()),
+        drain: drain(kitchen).map(|drain| drain.view(WallTime::now())),
     }
 }
 
@@ -133,15 +132,53 @@ fn note(note: Note) -> String {
     }
 }
 
-fn drain(kitchen: &Kitchen, now: WallTime) -> Option<DrainView> {
-    let count = |orders: usize| u32::try_from(orders).unwrap_or(u32::MAX);
+fn drain(kitchen: &Kitchen) -> Option<Drain> {
     let terms = kitchen.drain?;
-    Some(DrainView {
-        waiting: count(kitchen.waiting.len()),
-        cooking: count(kitchen.cooking.len()),
-        in_the_oven: kitchen.in_the_oven,
-        deadline_left_ms: terms.deadline_ms.saturating_sub(now.ms_since(terms.since)),
-    })
+    let count = |orders: usize| u32::try_from(orders).unwrap_or(u32::MAX);
+    let (waiting, cooking) = (count(kitchen.waiting.len()), count(kitchen.cooking.len()));
+    Some(Drain { waiting, cooking, in_the_oven: kitchen.in_the_oven, terms })
+}
+
+/// What a drain still has to do; the same until something leaves the kitchen, whatever time it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drain {
+    waiting: u32,
+    cooking: u32,
+    in_the_oven: u32,
+    terms: DrainTerms,
+}
+
+impl Drain {
+    fn view(self, now: WallTime) -> DrainView {
+        let Self { waiting, cooking, in_the_oven, terms } = self;
+        let deadline_left_ms = terms.deadline_ms.saturating_sub(now.ms_since(terms.since));
+        DrainView { waiting, cooking, in_the_oven, deadline_left_ms }
+    }
+}
+
+/// What is to be said of a kitchen beyond its figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remark {
+    note: Option<Note>,
+    drain: Option<Drain>,
+}
+
+impl Remark {
+    /// For the feed.
+    #[must_use]
+    pub fn view(self, no: u32, now: WallTime) -> KitchenRemark {
+        KitchenRemark { no, note: self.note.map(note), drain: self.drain.map(|drain| drain.view(now)) }
+    }
+}
+
+/// The kitchens of which something is to be said: a few comparisons for each of the others.
+#[must_use]
+pub fn remarks(inner: &Inner, now: Duration) -> Vec<(u32, Remark)> {
+    let remark = |(number, kitchen): (KitchenNo, &Kitchen)| {
+        let remark = Remark { note: inner.core.note(now, number), drain: drain(kitchen) };
+        (remark.note.is_some() || remark.drain.is_some()).then_some((number.0, remark))
+    };
+    inner.kitchens().filter_map(remark).collect()
 }
 
 /// One of the four factors of a candidate.
@@ -354,15 +391,15 @@ pub fn rows(inner: &Inner, now: Duration) -> Vec<KitchenRow> {
         .collect()
 }
 
-/// The pipeline, for the feed.
+/// The pipeline, for the feed; `stages` are those of the same position, if they are known.
 #[must_use]
-pub fn flow(inner: &Inner, now: Now) -> Flow {
+pub fn flow(inner: &Inner, now: Now, stages: Option<&[(String, u64)]>) -> Flow {
     let state = inner.core.state();
     let counts = state.counts();
     Flow {
         queued: state.count(OrderState::Queued),
         leased: state.count(OrderState::Leased),
-        stages: stages(state),
+        stages: stages.map_or_else(|| count_stages(state), <[_]>::to_vec),
         oldest_s: state.oldest_open().map(|order| now.wall.ms_since(order.placed_at) / 1_000),
         shed: inner.core.shed().0,
         recovered: counts.recovered,
@@ -375,25 +412,25 @@ pub fn flow(inner: &Inner, now: Now) -> Flow {
 }
 
 /// Orders being cooked by the name of their stage, in the sequence in which the menu first names them.
-fn stages(state: &State) -> Vec<(String, u64)> {
-    let menu = &state.city().menu;
-    let mut names: Vec<&str> = Vec::new();
-    let longest = menu.dishes.iter().map(|dish| dish.stages.len()).max().unwrap_or(0);
-    for index in 0..longest {
-        for stage in menu.dishes.iter().filter_map(|dish| dish.stages.get(index)) {
-            if !names.contains(&stage.name.as_str()) {
-                names.push(&stage.name);
-            }
-        }
-    }
-    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+fn count_stages(state: &State) -> Vec<(String, u64)> {
+    let dishes = &state.city().menu.dishes;
+    // Every order that is cooked is looked at in every tick: numbers here, names only for the sums.
+    let longest = dishes.iter().map(|dish| dish.stages.len()).max().unwrap_or(0);
+    let mut counts = vec![0_u64; longest * dishes.len()];
     for order in state.kitchens().iter().flat_map(|kitchen| &kitchen.cooking).filter_map(|id| state.order(*id)) {
-        let dish = order.main_dish().and_then(|dish| menu.dish(dish));
-        if let Some(stage) =
-            dish.and_then(|dish| dish.stages.get(usize::from(order.stages_done)).or(dish.stages.last()))
-        {
-            *counts.entry(&stage.name).or_default() += 1;
+        let Some(number) = order.main_dish().map(|dish| usize::from(dish.0)) else { continue };
+        let last = dishes.get(number).and_then(|dish| dish.stages.len().checked_sub(1));
+        if let Some(last) = last {
+            counts[usize::from(order.stages_done).min(last) * dishes.len() + number] += 1;
         }
     }
-    names.into_iter().map(|name| (name.to_owned(), counts.get(name).copied().unwrap_or(0))).collect()
+    let mut sums: Vec<(String, u64)> = Vec::new();
+    for (index, count) in counts.into_iter().enumerate() {
+        let Some(stage) = dishes[index % dishes.len()].stages.get(index / dishes.len()) else { continue };
+        match sums.iter_mut().find(|(name, _)| *name == stage.name) {
+            Some((_, sum)) => *sum += count,
+            None => sums.push((stage.name.clone(), count)),
+        }
+    }
+    sums
 }

@@ -2,6 +2,7 @@
 //!
 //! Times are RFC 3339 UTC, durations `*_ms`, ratios 0 to 1. A field that is absent is unknown or does not apply.
 
+mod actions;
 mod decisions;
 mod fleet;
 mod orders;
@@ -9,6 +10,7 @@ mod system;
 
 use serde::{Deserialize, Serialize};
 
+pub use actions::*;
 pub use decisions::*;
 pub use fleet::*;
 pub use orders::*;

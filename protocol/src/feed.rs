@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::api::{Alert, BalancerView, Health, HopKind, Kpi, MoveResult, Proof, RushView, Schedulable};
+use crate::api::{Alert, BalancerView, DrainView, Health, HopKind, Kpi, MoveResult, Proof, RushView, Schedulable};
 use crate::city::Zone;
 use crate::ids::{Epoch, KitchenId, OrderId, Position};
 use crate::time::WallTime;
@@ -17,6 +17,8 @@ use crate::time::WallTime;
 pub const TICK_MS: u64 = 50;
 /// A frame comes at least this often, in milliseconds, so that a reader can tell silence from calm.
 pub const KEEPALIVE_MS: u64 = 1_000;
+/// The shortest time between two remarks about one kitchen, in milliseconds.
+pub const REMARK_MS: u64 = 1_000;
 /// The most single events in a frame; more are only counted.
 pub const EVENTS_MAX: usize = 64;
 
@@ -46,6 +48,9 @@ pub struct Frame {
     /// Kitchens whose figures changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kitchens: Vec<KitchenRow>,
+    /// What is to be said of a kitchen beyond its figures, where that changed; at most once in [`REMARK_MS`] for each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<KitchenRemark>,
     /// Notable events, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<FeedEvent>,
@@ -80,6 +85,7 @@ impl Frame {
             flow: None,
             registered: Vec::new(),
             kitchens: Vec::new(),
+            remarks: Vec::new(),
             events: Vec::new(),
             collapsed: BTreeMap::new(),
             dropped: 0,
@@ -163,6 +169,19 @@ impl<'de> Deserialize<'de> for KitchenRow {
         let (no, health, schedulable, queued, cooking, in_the_oven, completed, avg_ms, silent_ms) = raw;
         Ok(Self { no, health, schedulable, queued, cooking, in_the_oven, completed, avg_ms, silent_ms })
     }
+}
+
+/// What is to be said of a kitchen beyond its figures; with neither part the last remark is over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KitchenRemark {
+    /// Which, as in [`KitchenInfo::no`].
+    pub no: u32,
+    /// Why it gets fewer orders than it has places for, for people: `slow: 4.2 times the usual`, `warming up: 40 % ...`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// What its drain still has to do, and how long it may take, as of the frame's `at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain: Option<DrainView>,
 }
 
 /// The pipeline of orders.

@@ -32,8 +32,8 @@ pub(super) const BODY_MAX: usize = 64 * 1024;
 const BATCH_BODY_MAX: usize = 4 * 1024 * 1024;
 /// The whole body comes within this time.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Orders on one page of a list.
-const PAGE_MAX: usize = 1_000;
+/// Entries on one page of a list.
+pub(super) const PAGE_MAX: usize = 1_000;
 const PAGE_DEFAULT: usize = 50;
 /// Orders that one request looks at, however few fit its filter: `next` goes on from there.
 const LOOKS_MAX: usize = 20_000;

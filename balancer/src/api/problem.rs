@@ -158,6 +158,12 @@ pub(super) fn history_behind(id: protocol::OrderId) -> Problem {
     later(problem(503, "history_behind", "History is behind", detail), Duration::from_secs(5))
 }
 
+/// The table of what operators did cannot be read yet.
+pub(super) fn actions_behind() -> Problem {
+    let detail = "what operators did is in the ledger; the table of it is being brought up to date";
+    later(problem(503, "history_behind", "History is behind", detail), Duration::from_secs(5))
+}
+
 /// As many connections bring orders as may.
 pub(super) fn too_many_connections() -> Problem {
     let detail = "too many connections are open; this one takes operators' requests only";

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use protocol::api::{HistoryEvent, OrderView};
+use protocol::api::{ActionPage, HistoryEvent, OrderView};
 use protocol::{Epoch, KitchenId, OrderId, OrderState, Position, WallTime};
 use rusqlite::{Connection, OpenFlags, params};
 
@@ -62,6 +62,13 @@ pub(crate) fn find(dir: &Path, id: OrderId, wanted: Position) -> Option<Found> {
     found.inspect_err(|error| tracing::warn!(%error, "history cannot be read")).ok()
 }
 
+/// A page of what operators did before a position, of a ledger whose end is `wanted`; none when the projection cannot be
+/// read.
+pub(crate) fn actions(dir: &Path, before: Position, limit: usize, wanted: Position) -> Option<ActionPage> {
+    let page = Archive::reach(dir, wanted.min(before))?.actions(before, limit, wanted);
+    page.inspect_err(|error| tracing::warn!(%error, "what operators did cannot be read")).ok()
+}
+
 impl Archive {
     /// Opens it once it has come to `wanted`, or as it is after a bounded wait.
     pub(crate) fn reach(dir: &Path, wanted: Position) -> Option<Self> {
@@ -101,6 +108,13 @@ impl Archive {
         if let Some(row) = store::order(&self.db, id)? {
             fold.orders.insert(id, row);
         }
+        let reached = self.fold_tail(&mut fold, wanted)?;
+        let events = std::mem::take(&mut fold.events).into_iter().map(|(_, event)| event).collect();
+        Ok((fold.orders.remove(&id), events, reached))
+    }
+
+    /// Folds what stands behind the projection, up to `wanted` or as far as one look-up reads; says how far that was.
+    fn fold_tail(&self, fold: &mut Fold, wanted: Position) -> Result<Position, Trouble> {
         let (mut rows, mut reached) = (0, self.position);
         let _ = Journal::reader(&self.dir)?.rows_from(self.position, |row| {
             rows += 1;
@@ -112,8 +126,24 @@ impl Archive {
             let _: Result<(), std::convert::Infallible> = fold.row(row.first, row.epoch, &recorded, |_| Ok(None));
             ControlFlow::Continue(())
         })?;
-        let events = std::mem::take(&mut fold.events).into_iter().map(|(_, event)| event).collect();
-        Ok((fold.orders.remove(&id), events, reached))
+        Ok(reached)
+    }
+
+    fn actions(&self, before: Position, limit: usize, wanted: Position) -> Result<ActionPage, Trouble> {
+        let (mut actions, mut position) = (Vec::new(), self.position);
+        if position < wanted && position < before {
+            let mut fold = Fold::of_operators(store::city(&self.db)?, store::kitchens(&self.db)?);
+            position = self.fold_tail(&mut fold, wanted)?;
+            actions.extend(fold.actions.into_iter().rev().filter(|action| action.position < before));
+        }
+        // One more than fits says whether there is a next page.
+        if let Some(more) = (limit + 1).checked_sub(actions.len()) {
+            actions.extend(store::actions(&self.db, before, more)?);
+        }
+        let more = actions.len() > limit;
+        actions.truncate(limit);
+        let next = actions.last().filter(|_| more).map(|last| last.position);
+        Ok(ActionPage { actions, next, position })
     }
 
     fn events(&self, id: OrderId) -> rusqlite::Result<Vec<HistoryEvent>> {

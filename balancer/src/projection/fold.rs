@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use balancer_core::event::{Accepted, Cause, LossCause, Registered};
 use balancer_core::{Event, KitchenNo, Recorded, limits};
-use protocol::api::{HistoryEvent, HopView, ItemBody, OrderView, Schedulable, StageView};
+use protocol::api::{ActionView, HistoryEvent, HopView, ItemBody, OrderView, Schedulable, StageView};
 use protocol::city::{City, DishNo, ZoneNo};
 use protocol::{Epoch, FencingToken, Item, KitchenId, OrderId, OrderState, Position, WallTime};
 
-use crate::notable;
+use crate::notable::{self, Named};
 
 /// An order as its row has it.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,20 +50,56 @@ pub(super) struct Fold {
     names: Vec<String>,
     pub(super) orders: BTreeMap<OrderId, OrderRow>,
     pub(super) events: Vec<(OrderId, HistoryEvent)>,
-    /// Only this order, when one is looked for.
-    only: Option<OrderId>,
+    /// What operators did, oldest first.
+    pub(super) actions: Vec<ActionView>,
+    of: Of,
+}
+
+/// What is wanted of a batch; kitchens and city are always followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    All,
+    Order(OrderId),
+    Operators,
+}
+
+impl Of {
+    fn has(self, order: OrderId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Order(only) => only == order,
+            Self::Operators => false,
+        }
+    }
+}
+
+impl Named for Fold {
+    fn kitchen(&self, number: KitchenNo) -> String {
+        self.names.get(number.index()).cloned().unwrap_or_else(|| "a kitchen".into())
+    }
+
+    fn zone(&self, number: ZoneNo) -> Option<&str> {
+        let zone = self.city.as_ref().and_then(|city| city.zones.get(usize::from(number.0)));
+        zone.map(|zone| zone.name.as_str())
+    }
 }
 
 impl Fold {
     /// A batch that begins with what the tables say.
     pub(super) fn new(city: Option<City>, kitchens: Vec<KitchenRow>) -> Self {
         let names = kitchens.iter().map(|kitchen| kitchen.id.clone()).collect();
-        Self { city, kitchens, names, orders: BTreeMap::new(), events: Vec::new(), only: None }
+        let (orders, events, actions) = (BTreeMap::new(), Vec::new(), Vec::new());
+        Self { city, kitchens, names, orders, events, actions, of: Of::All }
     }
 
     /// The same for one order.
     pub(super) fn of(order: OrderId, city: Option<City>, kitchens: Vec<KitchenRow>) -> Self {
-        Self { only: Some(order), ..Self::new(city, kitchens) }
+        Self { of: Of::Order(order), ..Self::new(city, kitchens) }
+    }
+
+    /// The same for what operators did, and no order.
+    pub(super) fn of_operators(city: Option<City>, kitchens: Vec<KitchenRow>) -> Self {
+        Self { of: Of::Operators, ..Self::new(city, kitchens) }
     }
 
     /// Folds a row; `load` gives an order from the tables that no event of this batch has touched yet.
@@ -75,11 +111,12 @@ impl Fold {
         mut load: impl FnMut(OrderId) -> Result<Option<OrderRow>, E>,
     ) -> Result<(), E> {
         for (recorded, position) in events.iter().zip((first.0..).map(Position)) {
+            self.action(position, epoch, recorded);
             let Some(order) = recorded.event.order() else {
                 self.other(&recorded.event);
                 continue;
             };
-            if self.only.is_some_and(|only| only != order) {
+            if !self.of.has(order) {
                 continue;
             }
             let known = self.orders.contains_key(&order) || matches!(recorded.event, Event::Accepted(_));
@@ -99,6 +136,23 @@ impl Fold {
             self.order(position, order, recorded);
         }
         Ok(())
+    }
+
+    /// What an operator did, in the feed's words.
+    fn action(&mut self, position: Position, epoch: Epoch, recorded: &Recorded) {
+        let Some(by) = notable::operator(&recorded.event) else { return };
+        let Some(line) = notable::event(self, position, recorded) else { return };
+        self.actions.push(ActionView {
+            position,
+            epoch,
+            at: recorded.at,
+            operator: by.name.clone(),
+            reason: by.reason.clone(),
+            kind: line.kind,
+            tone: line.tone,
+            subject: line.subject,
+            text: line.text,
+        });
     }
 
     /// What is about no order.
@@ -148,7 +202,7 @@ impl Fold {
                 lost_leases: 0,
             });
         }
-        let zone = self.zone(registered.zone);
+        let zone = self.zone_name(registered.zone);
         let Some(kitchen) = self.kitchens.get_mut(index) else { return };
         kitchen.name.clone_from(&registered.name);
         (kitchen.zone, kitchen.alive) = (zone, true);
@@ -230,7 +284,7 @@ impl Fold {
             placed_at: at,
             position,
             items: items.collect(),
-            zone: self.zone(accepted.zone),
+            zone: self.zone_name(accepted.zone),
             customer: accepted.customer.as_deref().map(str::to_owned),
             priority: accepted.priority,
             stage: StageView { done: 0, of: accepted.stages, name: String::new(), interruptible: true },
@@ -244,9 +298,8 @@ impl Fold {
         OrderRow { view, key: accepted.key.as_deref().map(str::to_owned), last: position, stage_since: at }
     }
 
-    fn zone(&self, number: ZoneNo) -> String {
-        let zone = self.city.as_ref().and_then(|city| city.zones.get(usize::from(number.0)));
-        zone.map(|zone| zone.name.clone()).unwrap_or_default()
+    fn zone_name(&self, number: ZoneNo) -> String {
+        self.zone(number).map(str::to_owned).unwrap_or_default()
     }
 }
 

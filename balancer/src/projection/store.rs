@@ -5,8 +5,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use protocol::api::ActionView;
 use protocol::city::City;
-use protocol::{OrderId, Position, WallTime};
+use protocol::{Epoch, OrderId, Position, WallTime};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::fold::{Fold, KitchenRow, OrderRow};
@@ -15,7 +16,7 @@ use crate::ledger::{Chain, Tip};
 /// Name of the file.
 const FILE: &str = "projection.db";
 /// Number of the tables' layout; a file of another one is rebuilt.
-pub(super) const LAYOUT: i64 = 1;
+pub(super) const LAYOUT: i64 = 2;
 /// How long a writer waits for a reader that opens or closes.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -37,6 +38,10 @@ const TABLES: &str = "
         no INTEGER PRIMARY KEY, id TEXT NOT NULL, name TEXT NOT NULL, zone TEXT NOT NULL, capacity INTEGER NOT NULL,
         stations INTEGER NOT NULL, schedulable TEXT NOT NULL, alive INTEGER NOT NULL, completed INTEGER NOT NULL,
         failed INTEGER NOT NULL, lost_leases INTEGER NOT NULL
+    );
+    CREATE TABLE actions(
+        position INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, at_ms INTEGER NOT NULL, operator TEXT NOT NULL,
+        reason TEXT NOT NULL, kind TEXT NOT NULL, tone TEXT NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL
     );";
 
 pub(super) fn path(dir: &Path) -> PathBuf {
@@ -162,6 +167,7 @@ fn put(write: &Transaction<'_>, fold: &Fold) -> rusqlite::Result<()> {
         let (at, position) = (time(event.at), integer(event.position));
         events.execute(params![order.0.cast_signed(), position, event.epoch.0, at, event.event, event.detail])?;
     }
+    put_actions(write, &fold.actions)?;
     let mut kitchens =
         write.prepare_cached("INSERT OR REPLACE INTO kitchens VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)")?;
     for (no, row) in fold.kitchens.iter().enumerate() {
@@ -172,7 +178,7 @@ fn put(write: &Transaction<'_>, fold: &Fold) -> rusqlite::Result<()> {
             row.zone,
             row.capacity,
             row.stations,
-            serde_json::to_string(&row.schedulable).unwrap_or_default().trim_matches('"'),
+            word(&row.schedulable),
             row.alive,
             row.completed.cast_signed(),
             row.failed.cast_signed(),
@@ -180,6 +186,50 @@ fn put(write: &Transaction<'_>, fold: &Fold) -> rusqlite::Result<()> {
         ])?;
     }
     Ok(())
+}
+
+fn put_actions(write: &Transaction<'_>, actions: &[ActionView]) -> rusqlite::Result<()> {
+    let mut insert = write.prepare_cached("INSERT OR REPLACE INTO actions VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)")?;
+    for action in actions {
+        insert.execute(params![
+            integer(action.position),
+            action.epoch.0,
+            time(action.at),
+            action.operator,
+            action.reason,
+            action.kind,
+            word(&action.tone),
+            action.subject,
+            action.text,
+        ])?;
+    }
+    Ok(())
+}
+
+/// A word of the contract, as it stands in JSON.
+fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default().trim_matches('"').to_owned()
+}
+
+/// What operators did before a position, newest first.
+pub(super) fn actions(db: &Connection, before: Position, limit: usize) -> rusqlite::Result<Vec<ActionView>> {
+    let mut select = db.prepare("SELECT * FROM actions WHERE position < ?1 ORDER BY position DESC LIMIT ?2")?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = select.query_map(params![integer(before), limit], |row| {
+        let tone: String = row.get(6)?;
+        Ok(ActionView {
+            position: Position(number(row, 0)?),
+            epoch: Epoch(row.get(1)?),
+            at: WallTime(number(row, 2)?),
+            operator: row.get(3)?,
+            reason: row.get(4)?,
+            kind: row.get(5)?,
+            tone: serde_json::from_str(&format!("\"{tone}\"")).map_err(|error| unreadable(6, error))?,
+            subject: row.get(7)?,
+            text: row.get(8)?,
+        })
+    })?;
+    rows.collect()
 }
 
 pub(super) fn position(db: &Connection) -> rusqlite::Result<Position> {

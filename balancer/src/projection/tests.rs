@@ -8,7 +8,7 @@ use protocol::{Epoch, FencingToken, Item, OrderId, Position, Priority, WallTime}
 
 use super::*;
 use crate::ledger::Row;
-use crate::views;
+use crate::{notable, views};
 
 fn token(counter: u64) -> FencingToken {
     FencingToken { epoch: Epoch(1), counter }
@@ -57,6 +57,7 @@ fn day() -> Vec<Event> {
         cause: LossCause::KitchenSilent,
     };
     let by = Operator::default;
+    let ann = || Operator { name: "ann".into(), reason: "a party, by the look of it".into() };
     let moved = Cause::Reassign { from: KitchenNo(0), reason: MoveReason::Overload, pause_ms: 4 };
     let handed = Cause::Handover { from: KitchenNo(0), reason: MoveReason::Drain, saved_ms: 7 };
     let again = Cause::Recover { from: KitchenNo(1), cause: LossCause::KitchenSilent };
@@ -87,7 +88,10 @@ fn day() -> Vec<Event> {
         Event::Cancelled { order: OrderId(5), by: by() },
         Event::StaleRefused { order: OrderId(2), kitchen: KitchenNo(1), token: token(5) },
         Event::DrainStarted { kitchen: KitchenNo(0), deadline_ms: 9, by: by() },
+        Event::RushStarted { rate_milli: 500, zone: Some(ZoneNo(1)), lasts_ms: 2_000, by: ann() },
+        Event::RushEnded { by: by() },
         done(2, 7),
+        Event::MoveOrdered { order: OrderId(4), to: KitchenNo(1), by: ann() },
     ]);
     events
 }
@@ -188,6 +192,99 @@ fn a_projection_that_is_gone_broken_or_of_another_ledger_is_rebuilt() {
     std::fs::copy(store::path(other.path()), store::path(dir.path())).expect("copy");
     drop(project(dir.path()));
     assert_same(dir.path(), &state);
+}
+
+/// The lines of the feed that tell what an operator did, newest first.
+fn told(events: &[Recorded]) -> Vec<protocol::feed::FeedEvent> {
+    let mut state = State::default();
+    let mut lines = Vec::new();
+    for event in events {
+        state.apply(event);
+        lines.extend(notable::operator(&event.event).and_then(|_| notable::event(&state, state.position(), event)));
+    }
+    lines.reverse();
+    lines
+}
+
+fn assert_acts(dir: &Path, events: &[Recorded]) {
+    let end = Position(events.len() as u64);
+    let page = actions(dir, Position(u64::MAX), 100, end).expect("readable");
+    assert_eq!((page.position, page.next), (end, None));
+    let lines = page.actions.iter().map(|act| (act.position, act.at, &act.kind, act.tone, &act.subject, &act.text));
+    let told = told(events);
+    assert!(lines.eq(told.iter().map(|line| (
+        line.position,
+        line.at,
+        &line.kind,
+        line.tone,
+        &line.subject,
+        &line.text
+    ))));
+}
+
+#[test]
+fn what_operators_did_reads_as_the_feed_told_it_however_the_batches_fall() {
+    let events = recorded();
+    for batch in 1..=events.len() {
+        let dir = tempfile::tempdir().expect("dir");
+        let mut journal = Journal::open(dir.path()).expect("open");
+        for part in events.chunks(batch) {
+            write(&mut journal, part, 3);
+            project(dir.path());
+        }
+        assert_acts(dir.path(), &events);
+    }
+    let kinds: Vec<String> = told(&events).into_iter().map(|line| line.kind).collect();
+    assert_eq!(kinds, ["move_ordered", "rush_started", "drain_started", "cancelled", "requeued"], "no rush that ends");
+}
+
+#[test]
+fn what_operators_did_is_read_from_the_journal_where_the_projection_has_not_come_to() {
+    let dir = tempfile::tempdir().expect("dir");
+    let mut journal = Journal::open(dir.path()).expect("open");
+    let events = recorded();
+    write(&mut journal, &events[..4], 4);
+    drop(project(dir.path()));
+    write(&mut journal, &events[4..], 4);
+    assert_acts(dir.path(), &events);
+}
+
+#[test]
+fn what_operators_did_comes_in_pages_without_a_gap_or_a_repetition() {
+    let dir = tempfile::tempdir().expect("dir");
+    let events = recorded();
+    let mut journal = Journal::open(dir.path()).expect("open");
+    // The last one is still behind the projection.
+    let (past, rest) = events.split_at(events.len() - 1);
+    write(&mut journal, past, 5);
+    drop(project(dir.path()));
+    write(&mut journal, rest, 1);
+    for limit in 1..=6 {
+        let (mut before, mut seen, mut pages) = (Position(u64::MAX), Vec::new(), 0);
+        loop {
+            let page = actions(dir.path(), before, limit, Position(events.len() as u64)).expect("readable");
+            assert!(page.actions.len() <= limit);
+            pages += 1;
+            seen.extend(page.actions.into_iter().map(|act| act.position));
+            let Some(next) = page.next else { break };
+            before = next;
+        }
+        assert_eq!(seen, told(&events).into_iter().map(|line| line.position).collect::<Vec<_>>());
+        assert_eq!(pages, 5_usize.div_ceil(limit));
+    }
+}
+
+#[test]
+fn a_projection_of_an_earlier_release_gets_the_table_of_what_operators_did() {
+    let dir = tempfile::tempdir().expect("dir");
+    let events = recorded();
+    write(&mut Journal::open(dir.path()).expect("open"), &events, 5);
+    drop(project(dir.path()));
+    let db = rusqlite::Connection::open(store::path(dir.path())).expect("open");
+    db.execute_batch("DROP TABLE actions; PRAGMA user_version = 1").expect("as it was");
+    drop(db);
+    drop(project(dir.path()));
+    assert_acts(dir.path(), &events);
 }
 
 #[test]
