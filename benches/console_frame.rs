@@ -59,6 +59,7 @@ fn frame(position: u64, rows: Vec<KitchenRow>) -> Frame {
         flow: None,
         registered: Vec::new(),
         kitchens: rows,
+        remarks: Vec::new(),
         events: Vec::new(),
         collapsed: BTreeMap::from([("accepted".to_owned(), 1_000), ("completed".to_owned(), 999)]),
         dropped: 0,

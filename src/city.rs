@@ -108,7 +108,7 @@ impl City {
         let (changes, inbox) = mpsc::unbounded_channel();
         let (picture_in, picture) = watch::channel(Picture::default());
         let socket = Some(door.path.clone());
-        let handle = Handle::new(dir.clone());
+        let handle = Handle::new(dir.clone(), journal.clone());
         let (deaths, died) = mpsc::unbounded_channel();
         Ok(Self {
             roster: tokio::spawn(roster::keep(inbox, picture_in, dir, socket, journal.clone())),

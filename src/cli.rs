@@ -3,13 +3,14 @@
 //! ```text
 //! cli/args.rs    shared arguments      cli/failure.rs  errors and exit codes
 //! cli/orders.rs  one order, or a list  cli/fleet.rs    the system, one kitchen, rush    cli/policy.rs
-//! cli/ledger.rs  dump and repair of a ledger's files
+//! cli/ledger.rs  dump and repair of a ledger's files     cli/audit.rs  what operators did
 //! cli/local.rs   console, demo, up, kill               cli/watch.rs  the feed as lines
 //! cli/record.rs  record and replay                     cli/doctor.rs what the terminal can do
 //! ```
 //! Owns the dispatch. A command that is not here does not exist: there are no faults, drills or recordings yet.
 
 mod args;
+mod audit;
 mod doctor;
 mod failure;
 mod fleet;
@@ -69,6 +70,8 @@ enum Command {
     Orders(orders::Orders),
     /// Migrations, newest first
     Migrations(fleet::Ask),
+    /// What operators did and why, newest first, from the whole ledger
+    Audit(audit::Audit),
     /// That no order was lost or completed twice; exit 1 if one was
     Proof(fleet::Ask),
     /// Place one order
@@ -174,7 +177,11 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Command::Keys(it) => it.run(),
         Command::Themes(print) => themes(print.format),
         Command::Completions { shell } => completions(shell),
-        other => block_on(talk(other, &outer)),
+        console @ (Command::Console(_) | Command::Watch(_) | Command::Replay(_)) => {
+            save_memory();
+            block_on(tokio::runtime::Builder::new_current_thread(), talk(console, &outer))
+        }
+        other => block_on(tokio::runtime::Builder::new_multi_thread(), talk(other, &outer)),
     }
 }
 
@@ -189,6 +196,7 @@ async fn talk(command: Command, outer: &Reach) -> Result<(), Failure> {
         Command::Status(it) => fleet::status(ask(it)).await,
         Command::Kitchens(it) => fleet::kitchens(ask(it)).await,
         Command::Migrations(it) => fleet::migrations(ask(it)).await,
+        Command::Audit(it) => audit::Audit { reach: it.reach.or(outer), ..it }.run().await,
         Command::Proof(it) => fleet::proof(ask(it)).await,
         Command::Orders(it) => orders::Orders { reach: it.reach.or(outer), ..it }.run().await,
         Command::Order(it) => orders::Order { reach: it.reach.or(outer), ..it }.run().await,
@@ -202,7 +210,7 @@ async fn talk(command: Command, outer: &Reach) -> Result<(), Failure> {
         Command::Drain(it) => fleet::Drain { reach: it.reach.or(outer), ..it }.run().await,
         Command::Rush(it) => it.run(outer).await,
         Command::Policy(it) => policy::Policy { reach: it.reach.or(outer), ..it }.run().await,
-        Command::Kill(it) => it.run().await,
+        Command::Kill(it) => it.run(outer).await,
         Command::Load(it) => LoadArgs { reach: it.reach.or(outer), ..it }.run().await,
         Command::Test(it) => TestArgs { reach: it.reach.or(outer), ..it }.run().await,
         Command::Watch(it) => watch::Watch { reach: it.reach.or(outer), ..it }.run().await,
@@ -220,8 +228,18 @@ async fn talk(command: Command, outer: &Reach) -> Result<(), Failure> {
     }
 }
 
-fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+/// What only looks stays small: huge pages, which a busy daemon gains from, would double it.
+fn save_memory() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::disable_transparent_huge_pages(true);
+}
+
+/// What only looks needs one thread, and so wakes once for a frame; what owns processes must not stand still with the terminal.
+fn block_on(
+    mut builder: tokio::runtime::Builder,
+    work: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+    let runtime = builder.enable_all().build()?;
     let outcome = runtime.block_on(work);
     // A console or a pipe may still have a thread blocked in a read: leaving must not wait for it.
     runtime.shutdown_background();
@@ -313,7 +331,8 @@ mod tests {
             "rush",
             "policy",
             "policy --algorithm round-robin --weights 0.4,0.3,0.2,0.1 --migrate false",
-            "kill kitchen_2 --data-dir d",
+            "kill kitchen_2 --data-dir d --reason smoke --operator ada",
+            "audit --limit 5 --before 42 --output json",
             "load --orders 100 --users 10 --batch 5",
             "load --rate 20 --seed 3 --no-wait",
             "test --full",
@@ -347,6 +366,7 @@ mod tests {
             "policy --algorithm best",
             "rush --rate 0",
             "load --users 0",
+            "audit --limit 1001",
             "completions klingon",
         ] {
             assert_eq!(parse(line).map(|_| ()), Err(USAGE), "{line}");

@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use protocol::api::{self, PREFIX};
-use protocol::{KitchenId, OrderId, OrderState};
+use protocol::{KitchenId, OrderId, OrderState, Position};
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Serialize;
@@ -192,6 +192,12 @@ impl Client {
 
     fn all_urls(&self) -> Vec<String> {
         self.urls.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// In whose name it acts.
+    #[must_use]
+    pub fn operator(&self) -> Option<&str> {
+        self.headers.get(api::OPERATOR).and_then(|name| name.to_str().ok())
     }
 
     /// Remembers where other balancers of the system answer.
@@ -395,6 +401,15 @@ impl Client {
     /// As [`Client::order`].
     pub async fn migrations(&self) -> Result<api::Migrations, ClientError> {
         self.get("/migrations").await
+    }
+
+    /// `GET /actions`: what operators did before a position, newest first; from the newest on if there is none.
+    ///
+    /// # Errors
+    /// As [`Client::order`].
+    pub async fn actions(&self, limit: u32, before: Option<Position>) -> Result<api::ActionPage, ClientError> {
+        let before = before.map_or_else(String::new, |position| format!("&before={position}"));
+        self.get(&format!("/actions?limit={limit}{before}")).await
     }
 
     /// `POST /rush`.

@@ -1,13 +1,14 @@
 //! The control socket: how another program asks the supervisor of a local city to kill one of its processes.
 //!
 //! ```text
-//! -> {"kill":{"target":"kitchen_2","hold_ms":0}}
-//! <- {"ok":"kitchen_2 is killed (pid 4242)"}      or {"error":"..."}
+//! -> {"kill":{"target":"kitchen_2","hold_ms":0,"by":{"name":"ada","reason":"it smokes"}}}
+//! <- {"ok":"kitchen_2 is killed (pid 4242) by ada: it smokes"}      or {"error":"..."}
 //! -> "list"
 //! <- {"ok":"balancer_1 balancer_2 kitchen_1 kitchen_2"}
 //! ```
 //! Owns `supervisor.sock` (mode 0600; other users are refused) and both ends of its two requests. Knows processes only by
-//! the ids of the city: a pid is never taken from outside.
+//! the ids of the city: a pid is never taken from outside. A kill is no event of the ledger, so who asked for it and why stands
+//! in the supervisor's log.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -23,11 +24,16 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
+use super::journal::Journal;
 use super::keeper::{Command, Role};
 use super::record::{Record, leader};
 
-/// The longest request, in bytes: an id and a few words around it.
-const REQUEST_MAX: u64 = 1_024;
+/// The longest request, in bytes: an id, a name, a reason, and a few words around them.
+const REQUEST_MAX: u64 = 4_096;
+/// The longest name of an operator, in characters.
+const NAME_MAX: usize = 40;
+/// The longest reason, in characters: as much as goes with a request to a balancer.
+const REASON_MAX: usize = 128;
 /// A local process answers in milliseconds.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Nothing is held down for longer: no disturbance outlives its purpose by accident.
@@ -42,8 +48,36 @@ enum Ask {
     Kill {
         target: String,
         hold_ms: u64,
+        #[serde(default)]
+        by: By,
     },
     List,
+}
+
+/// Who wants it, and why; each may be empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct By {
+    name: String,
+    reason: String,
+}
+
+impl By {
+    /// Cut to what a log's line holds, and without hidden characters.
+    #[must_use]
+    pub fn new(name: Option<&str>, reason: Option<&str>) -> Self {
+        let cut = |text: Option<&str>, most| clean(text.unwrap_or_default().trim(), most);
+        Self { name: cut(name, NAME_MAX), reason: cut(reason, REASON_MAX) }
+    }
+}
+
+/// As the balancer's lines have it: `by ada: it smokes`.
+impl std::fmt::Display for By {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { name, reason } = self;
+        write!(f, "by {}", if name.is_empty() { "somebody" } else { name })?;
+        if reason.is_empty() { Ok(()) } else { write!(f, ": {reason}") }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -92,18 +126,19 @@ impl From<ControlError> for String {
 }
 
 /// The keepers of a city, by id; cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Handle {
     keepers: Arc<Mutex<Keepers>>,
     /// The data directory, where the balancers say who leads.
     dir: Arc<PathBuf>,
+    journal: Arc<Journal>,
 }
 
 type Keepers = BTreeMap<String, (Role, mpsc::Sender<Command>)>;
 
 impl Handle {
-    pub(super) fn new(dir: PathBuf) -> Self {
-        Self { keepers: Arc::default(), dir: Arc::new(dir) }
+    pub(super) fn new(dir: PathBuf, journal: Arc<Journal>) -> Self {
+        Self { keepers: Arc::default(), dir: Arc::new(dir), journal }
     }
 
     pub(super) fn add(&self, id: &str, role: Role, commands: mpsc::Sender<Command>) {
@@ -143,7 +178,19 @@ impl Handle {
         Ok(found)
     }
 
-    async fn kill(&self, target: &str, hold: Duration) -> Result<String, String> {
+    /// Kills, and writes down who wanted it and what became of it.
+    async fn kill(&self, target: &str, hold: Duration, by: &By) -> Result<String, String> {
+        // Whoever is at the other end of the socket may have sent anything.
+        let by = By::new(Some(&by.name), Some(&by.reason));
+        let outcome = self.try_kill(target, hold).await.map(|done| format!("{done} {by}"));
+        self.journal.say(&match &outcome {
+            Ok(done) => done.clone(),
+            Err(why) => format!("a kill of {} {by}: refused: {why}", clean(target, 40)),
+        });
+        outcome
+    }
+
+    async fn try_kill(&self, target: &str, hold: Duration) -> Result<String, String> {
         let mut why = String::new();
         for (id, commands) in self.find(target)? {
             let (answer, answered) = oneshot::channel();
@@ -172,12 +219,12 @@ impl Supervisor {
     ///
     /// # Errors
     /// No supervisor answers, or it refuses: the target is none of its city, or is not running.
-    pub async fn kill(&self, target: &str, hold: Duration) -> Result<String, ControlError> {
+    pub async fn kill(&self, target: &str, hold: Duration, by: &By) -> Result<String, ControlError> {
         let hold = hold.min(HOLD_MAX);
         let hold_ms = u64::try_from(hold.as_millis()).unwrap_or(u64::MAX);
         match self {
-            Self::Here(handle) => handle.kill(target, hold).await.map_err(ControlError::Refused),
-            Self::At(dir) => ask(dir, Ask::Kill { target: target.to_owned(), hold_ms }).await,
+            Self::Here(handle) => handle.kill(target, hold, by).await.map_err(ControlError::Refused),
+            Self::At(dir) => ask(dir, Ask::Kill { target: target.to_owned(), hold_ms, by: by.clone() }).await,
         }
     }
 
@@ -265,8 +312,8 @@ async fn answer(stream: UnixStream, handle: Handle) -> io::Result<()> {
     BufReader::new(reader.take(REQUEST_MAX)).read_line(&mut line).await?;
     let told = match serde_json::from_str(&line) {
         Ok(Ask::List) => Told::Ok(handle.list()),
-        Ok(Ask::Kill { target, hold_ms }) => {
-            match handle.kill(&target, Duration::from_millis(hold_ms).min(HOLD_MAX)).await {
+        Ok(Ask::Kill { target, hold_ms, by }) => {
+            match handle.kill(&target, Duration::from_millis(hold_ms).min(HOLD_MAX), &by).await {
                 Ok(done) => Told::Ok(done),
                 Err(why) => Told::Error(why),
             }
@@ -282,11 +329,15 @@ async fn answer(stream: UnixStream, handle: Handle) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    fn handle(dir: &Path) -> Handle {
+        Handle::new(dir.into(), Arc::new(Journal::new(dir, false).expect("a log")))
+    }
+
     #[tokio::test]
     async fn without_a_supervisor_the_mend_is_said() {
         let dir = tempfile::tempdir().expect("a directory");
-        let error =
-            Supervisor::At(dir.path().into()).kill("kitchen_1", Duration::ZERO).await.expect_err("nobody is there");
+        let killing = Supervisor::At(dir.path().into());
+        let error = killing.kill("kitchen_1", Duration::ZERO, &By::default()).await.expect_err("nobody is there");
         assert!(String::from(error).contains("give --data-dir"));
     }
 
@@ -298,7 +349,7 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let record = Record { supervisor: Some(door.path.clone()), ..Record::default() };
         record.write(dir.path()).expect("writable");
-        let handle = Handle::new(dir.path().into());
+        let handle = handle(dir.path());
         let (commands, mut inbox) = mpsc::channel(1);
         handle.add("kitchen_1", Role::Kitchen, commands);
         let serving = tokio::spawn(door.serve(handle));
@@ -306,20 +357,27 @@ mod tests {
         assert_eq!(supervisor.list().await.expect("it answers"), ["kitchen_1"]);
         let own = std::process::id().to_string();
         for stranger in [own.as_str(), "1", "chef", "kitchen_2"] {
-            let error = supervisor.kill(stranger, Duration::ZERO).await.expect_err(stranger);
+            let error = supervisor.kill(stranger, Duration::ZERO, &By::default()).await.expect_err(stranger);
             assert!(error.to_string().contains("kitchen_1"), "it names what there is: {error}");
         }
-        let killing = tokio::spawn(async move { supervisor.kill("kitchen_1", Duration::ZERO).await });
+        let by = By::new(Some("ada"), Some("it smokes\u{1b}[2J"));
+        let killing = tokio::spawn(async move { supervisor.kill("kitchen_1", Duration::ZERO, &by).await });
         let Some(Command::Kill { answer, .. }) = inbox.recv().await else { panic!("a kill") };
         answer.send(Ok(7)).expect("it waits");
-        assert_eq!(killing.await.expect("no panic").expect("killed"), "kitchen_1 is killed (pid 7)");
+        assert_eq!(
+            killing.await.expect("no panic").expect("killed"),
+            "kitchen_1 is killed (pid 7) by ada: it smokes␛[2J"
+        );
         serving.abort();
+        let log = std::fs::read_to_string(dir.path().join("supervisor.log")).expect("written");
+        assert!(log.lines().any(|line| line.ends_with("kitchen_1 is killed (pid 7) by ada: it smokes␛[2J")), "{log}");
+        assert!(log.contains("a kill of kitchen_2 by somebody: refused: there is no `kitchen_2`"), "{log}");
     }
 
     #[test]
     fn leader_and_standby_are_who_the_balancers_say_they_are() {
         let dir = tempfile::tempdir().expect("a directory");
-        let handle = Handle::new(dir.path().into());
+        let handle = handle(dir.path());
         for (id, role) in [("balancer_1", Role::Balancer), ("balancer_2", Role::Balancer), ("kitchen_1", Role::Kitchen)]
         {
             handle.add(id, role, mpsc::channel(1).0);

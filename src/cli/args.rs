@@ -74,10 +74,15 @@ impl Reach {
     /// # Errors
     /// A URL is none.
     pub fn client(&self) -> Result<Client, Failure> {
-        let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-        let operator = self.operator.clone().or_else(|| named("CHEF_OPERATOR")).or_else(|| named("USER"));
-        Ok(Client::new(self.urls(), operator)?.with_reason(self.reason.as_deref()))
+        Ok(Client::new(self.urls(), operator(self.operator.clone()))?.with_reason(self.reason.as_deref()))
     }
+}
+
+/// In whose name something is done: a flag over the environment over the user's name.
+#[must_use]
+pub fn operator(flag: Option<String>) -> Option<String> {
+    let named = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    flag.or_else(|| named("CHEF_OPERATOR")).or_else(|| named("USER"))
 }
 
 /// `30s`, `2m`, `1m30s`, `500ms`; a bare number means seconds.

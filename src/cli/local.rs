@@ -10,9 +10,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, timeout};
 
-use super::args::{DataDir, Print, Reach, duration, not_negative, positive};
+use super::args::{DataDir, Print, Reach, duration, not_negative, operator, positive};
 use super::failure::Failure;
-use crate::city::control::Supervisor;
+use crate::city::control::{By, Supervisor};
 use crate::city::plan::BALANCERS_MAX;
 use crate::city::{City, CityError, Options};
 use crate::client::{Client, desk, feed};
@@ -287,6 +287,12 @@ pub struct Kill {
     /// Keep it down so long; by itself it is started again after 0.5 s
     #[arg(long = "for", value_name = "TIME", default_value = "0s", value_parser = duration)]
     pub hold: Duration,
+    /// Written down with it [env: CHEF_OPERATOR] [default: the user's name]
+    #[arg(long, value_name = "NAME")]
+    pub operator: Option<String>,
+    /// Written down with it, in the supervisor's log
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
     #[command(flatten)]
     pub(super) data: DataDir,
     #[command(flatten)]
@@ -294,8 +300,10 @@ pub struct Kill {
 }
 
 impl Kill {
-    pub(super) async fn run(self) -> Result<(), Failure> {
-        let done = Supervisor::At(self.data.data_dir).kill(&self.target, self.hold).await?;
+    pub(super) async fn run(self, outer: &Reach) -> Result<(), Failure> {
+        let name = operator(self.operator.or_else(|| outer.operator.clone()));
+        let by = By::new(name.as_deref(), self.reason.as_deref().or(outer.reason.as_deref()));
+        let done = Supervisor::At(self.data.data_dir).kill(&self.target, self.hold, &by).await?;
         super::done(self.print.format, &done)
     }
 }

@@ -10,13 +10,16 @@ use protocol::api;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{Client, OrderFilter};
-use crate::city::control::Supervisor;
+use crate::city::control::{By, Supervisor};
 use crate::console::link::{Answer, Request, Sent, Signal};
 
 /// Requests under way at once: a person does not wait for more, and a stuck balancer must not pile them up.
 const AT_ONCE: usize = 8;
 /// Orders of one kitchen that are shown.
 const ORDERS_OF: u32 = 100;
+
+/// Acts of operators on one page: more than a screen shows, and a few kilobytes.
+const ACTIONS: u32 = 100;
 
 /// A kitchen that was killed by hand stays down so long: its leases run out after 1.5 s, and a person sees it happen.
 const KILL_HOLD: Duration = Duration::from_secs(5);
@@ -34,14 +37,19 @@ pub async fn serve(
         let client = client.clone().with_reason(reason.as_deref());
         let (supervisor, signals) = (supervisor.clone(), signals.clone());
         tokio::spawn(async move {
-            let outcome = carry_out(&client, &supervisor, request).await;
+            let outcome = carry_out(&client, &supervisor, request, reason.as_deref()).await;
             let _ = signals.send(Signal::Answer { request: id, outcome }).await;
             drop(place);
         });
     }
 }
 
-async fn carry_out(client: &Client, supervisor: &Supervisor, request: Request) -> Result<Answer, String> {
+async fn carry_out(
+    client: &Client,
+    supervisor: &Supervisor,
+    request: Request,
+    reason: Option<&str>,
+) -> Result<Answer, String> {
     let done = |text: String| Ok(Answer::Done(text));
     match request {
         Request::Order(id) => Ok(Answer::Order(Box::new(client.order(id).await?))),
@@ -61,7 +69,7 @@ async fn carry_out(client: &Client, supervisor: &Supervisor, request: Request) -
             client.uncordon(&id).await?;
             done(format!("{id} takes orders again"))
         }
-        Request::Kitchens => Ok(Answer::Kitchens(Box::new(client.kitchens().await?))),
+        Request::Actions { before } => Ok(Answer::Actions(Box::new(client.actions(ACTIONS, before).await?))),
         Request::Policy => Ok(Answer::Policy(Box::new(client.policy().await?))),
         Request::Drain { kitchen, deadline_ms, force } => {
             client.drain(&kitchen, &api::Drain { deadline_ms, force }).await?;
@@ -83,6 +91,10 @@ async fn carry_out(client: &Client, supervisor: &Supervisor, request: Request) -
             client.cancel(id).await?;
             done(format!("{id} is cancelled"))
         }
+        Request::Place(order) => {
+            let placed = client.place(&order, order.key.as_deref()).await?;
+            Ok(Answer::Placed { receipt: Box::new(placed.receipt), replayed: placed.replayed })
+        }
         Request::Rush { rate, for_s, zone } => {
             client.start_rush(&api::StartRush { rate, for_s, zone }).await?;
             done(format!("rush: {rate} orders/s for {for_s} s"))
@@ -91,6 +103,9 @@ async fn carry_out(client: &Client, supervisor: &Supervisor, request: Request) -
             client.stop_rush().await?;
             done("the rush is over".into())
         }
-        Request::Kill(kitchen) => Ok(Answer::Done(supervisor.kill(kitchen.as_str(), KILL_HOLD).await?)),
+        Request::Kill(kitchen) => {
+            let by = By::new(client.operator(), reason);
+            Ok(Answer::Done(supervisor.kill(kitchen.as_str(), KILL_HOLD, &by).await?))
+        }
     }
 }

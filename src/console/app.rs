@@ -15,185 +15,62 @@ pub mod blast;
 pub mod city;
 pub mod command;
 pub mod dialog;
+mod door;
+mod effects;
 pub mod events;
 pub mod filter;
 pub mod heat;
+pub mod incidents;
 pub mod ledger;
 pub mod moves;
 mod navigate;
+pub mod order_form;
 pub mod page;
 pub mod palette;
+mod placing;
 mod playback;
 mod pointer;
 mod propose;
+pub mod recall;
 pub mod remarks;
 pub mod rows;
 mod run;
 pub mod series;
 pub mod spacetime;
+mod state;
+pub mod time;
 pub mod undo;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crossterm::event::{KeyEvent, KeyEventKind, MouseEvent};
+use crossterm::event::KeyEventKind;
 use protocol::api::{PolicyChange, PolicyView};
 use protocol::feed::Frame;
 
 use self::city::City;
 use self::dialog::Dialog;
+use self::door::Asked;
 use self::ledger::Ledger;
 use self::page::Page;
+use self::placing::Placing;
 use self::rows::Rows;
 use self::run::Again;
-use self::series::Moved;
-use self::undo::{Inverse, Undo};
+use self::time::Lag;
+use self::undo::Undo;
 use super::actions::Context;
-use super::color::Depth;
-use super::keymap::Keymap;
-use super::link::{Request, Sent, Signal};
-use super::replay::{Replay, Steer};
-use super::symbols::Symbols;
-use super::tape::Fold;
+use super::link::Signal;
+use super::replay::Replay;
+use super::tape::Answers;
 use super::theme::Theme;
 use super::untrusted::Untrusted;
 use super::view::layout;
 
-/// A figure's age is shown from here: the feed's keep-alive second and some jitter are not an age.
-const AGE_SHOWN: Duration = Duration::from_millis(1_250);
-/// The picture is greyed and called stale from here.
-const STALE: Duration = Duration::from_secs(3);
+pub use self::effects::{Copied, Effects, Input};
+pub use self::state::{Link, Screen, Setup, Sound, Toast};
+
 /// A message in the footer stays so long.
 const TOAST: Duration = Duration::from_secs(5);
-/// The most requests without an answer; the oldest are forgotten.
-const PENDING: usize = 256;
-
-/// What comes in.
-#[derive(Debug, Clone)]
-pub enum Input {
-    /// A key.
-    Key(KeyEvent),
-    /// Pasted text; never a command.
-    Paste(String),
-    /// A click or a turn of the wheel.
-    Mouse(MouseEvent),
-    /// The screen's size: columns, rows.
-    Resize(u16, u16),
-    /// From the network.
-    Signal(Signal),
-    /// The theme's file has changed; as it reads now, or why it cannot be read.
-    Theme(Result<Box<Theme>, String>),
-    /// Another moment of a recording.
-    Rewind(Box<Fold>),
-    /// How the deck is.
-    Deck(Box<Replay>),
-    /// A file that is read or written behind the screen has failed; why.
-    Broken(String),
-    /// Time went by.
-    Tick,
-}
-
-/// What to do.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Effects {
-    /// Leave.
-    pub quit: bool,
-    /// Stop, as ctrl-z asks.
-    pub suspend: bool,
-    /// Draw every cell.
-    pub redraw: bool,
-    /// Draw.
-    pub dirty: bool,
-    /// Draw now, not at the next slot.
-    pub urgent: bool,
-    /// Send these.
-    pub send: Vec<Sent>,
-    /// What the operator wants of the deck.
-    pub steer: Option<Steer>,
-    /// Give this to the clipboard.
-    pub copy: Option<Copied>,
-    /// Whether the mouse is to be heard from now on.
-    pub mouse: Option<bool>,
-}
-
-/// What is copied.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Copied {
-    /// What people call it.
-    pub what: String,
-    /// The text; without anything that could move a cursor.
-    pub text: String,
-}
-
-/// The link, apart from the picture.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Link {
-    /// Not yet, or trying again.
-    Connecting {
-        /// Where.
-        url: Untrusted,
-    },
-    /// Frames come.
-    Live,
-    /// Gone.
-    Lost {
-        /// Why.
-        why: Untrusted,
-        /// When it is tried again.
-        retry_at: Duration,
-    },
-}
-
-/// Which screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Screen {
-    /// Kitchens.
-    Fleet,
-    /// Orders.
-    Flow,
-    /// Drills.
-    Drill,
-    /// Recordings.
-    Replay,
-    /// Proof, audit and events.
-    Ledger,
-}
-
-/// How a message sounds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sound {
-    /// Done.
-    Good,
-    /// For the record.
-    Plain,
-    /// Refused.
-    Bad,
-}
-
-/// A message in the footer.
-#[derive(Debug, Clone)]
-pub struct Toast {
-    /// What.
-    pub text: Untrusted,
-    /// How.
-    pub sound: Sound,
-    until: Duration,
-}
-
-/// What does not change while the console runs.
-#[derive(Debug, Clone)]
-pub struct Setup {
-    /// Nothing may be changed.
-    pub read_only: bool,
-    /// Which glyphs may be written.
-    pub symbols: Symbols,
-    /// Which keys mean what.
-    pub keys: Keymap,
-    /// Colours.
-    pub depth: Depth,
-    /// Shown beside the state of the link, `demo` for instance.
-    pub banner: Option<String>,
-}
 
 /// The model.
 #[derive(Debug, Clone)]
@@ -234,24 +111,21 @@ pub struct App {
     pub policy: Option<PolicyView>,
     /// Lines of the palette in this session, oldest first.
     pub lines: Vec<String>,
+    /// What the keys of orders placed here begin with; no other console has it.
+    pub session: String,
     last: Option<Again>,
     tuning: Option<(Box<PolicyChange>, Option<String>)>,
-    remarks_asked: Option<Duration>,
     history_asked: bool,
     live: City,
     frozen: Option<Box<(City, u64)>>,
     heard: Option<(Duration, u64)>,
+    /// How old figures are when they come.
+    pub lag: Lag,
+    placing: Placing,
+    answers: Answers,
     pending: HashMap<u64, Asked>,
     next_request: u64,
     clock: (u64, u64, bool, u64),
-}
-
-/// A request under way, and what would take it back.
-#[derive(Debug, Clone)]
-struct Asked {
-    request: Request,
-    reason: Option<String>,
-    inverse: Inverse,
 }
 
 impl App {
@@ -277,13 +151,16 @@ impl App {
             mouse: false,
             policy: None,
             lines: Vec::new(),
+            session: "console".to_owned(),
             last: None,
             tuning: None,
-            remarks_asked: None,
             history_asked: false,
             live: City::default(),
             frozen: None,
             heard: None,
+            lag: Lag::default(),
+            placing: Placing::default(),
+            answers: Answers::default(),
             pending: HashMap::new(),
             next_request: 1,
             clock: (0, 0, false, 0),
@@ -314,6 +191,7 @@ impl App {
             }
             Input::Signal(signal) => self.signal(signal, &mut effects),
             Input::Rewind(fold) => self.rewind(*fold, &mut effects),
+            Input::Recall(told) => self.recall(*told),
             Input::Deck(replay) => self.follow_deck(*replay, &mut effects),
             Input::Broken(why) => self.say(Sound::Bad, &why, &mut effects),
             Input::Theme(Ok(theme)) => self.wear(*theme, &mut effects),
@@ -323,6 +201,7 @@ impl App {
             Input::Tick => {}
         }
         self.pass_time(&mut effects);
+        effects.dirty |= self.recall_pages();
         if !by_hand {
             self.ask_behind(&mut effects);
         }
@@ -333,7 +212,8 @@ impl App {
         match signal {
             Signal::Frame(frame) => self.frame(&frame, effects),
             Signal::Lost { why, retry_in } => {
-                let link = Link::Lost { why: Untrusted::new(&why), retry_at: self.now + retry_in };
+                let retry_at = self.now.saturating_add(retry_in);
+                let link = Link::Lost { why: Untrusted::new(&why), retry_at };
                 effects.urgent = self.link == Link::Live;
                 self.link = link;
                 effects.dirty = true;
@@ -365,8 +245,9 @@ impl App {
             return;
         }
         self.heard = Some((self.now, frame.age_ms));
+        effects.dirty |= self.lag.note(self.now, frame.age_ms);
         if frame.snapshot.is_some() {
-            (self.history_asked, self.remarks_asked) = (false, None);
+            self.history_asked = false;
         }
         if self.frozen.is_none() {
             let (audited, told) = (self.live.audit.added - audited, self.live.events.added - told);
@@ -386,69 +267,6 @@ impl App {
         effects.urgent |= change.urgent;
     }
 
-    /// What time alone changes.
-    fn pass_time(&mut self, effects: &mut Effects) {
-        let linked = self.is_linked();
-        let moved = self.live.advance(self.now, linked);
-        if self.frozen.is_none() {
-            effects.dirty |= self.shows(moved);
-            let city = &self.live;
-            effects.dirty |= self.rows.settle(city, self.now);
-        }
-        if self.toast.as_ref().is_some_and(|toast| toast.until <= self.now) {
-            self.toast = None;
-            effects.dirty = true;
-        }
-        if self.undo.as_ref().is_some_and(|undo| undo.until <= self.now) {
-            self.undo = None;
-            effects.dirty = true;
-        }
-        let retry = self.retry_in().map_or(0, |left| left.as_secs());
-        let counted = if self.frozen.is_none() { self.undo_left().unwrap_or(0) + self.drains_left() } else { 0 };
-        let clock = (self.age_shown().map_or(0, |age| age.as_secs().max(1)), retry, self.is_stale(), counted);
-        effects.dirty |= clock != self.clock;
-        self.clock = clock;
-        if linked {
-            for request in self.page_asks() {
-                self.send(request, None, effects);
-            }
-        }
-    }
-
-    /// When [`Input::Tick`] is wanted, if nothing else comes; absent: never.
-    #[must_use]
-    pub fn wake_at(&self) -> Option<Duration> {
-        let next_second = Duration::from_secs(self.now.as_secs() + 1);
-        let counting = self.age_shown().is_some() || self.retry_in().is_some() || self.is_stale();
-        let moving = self.frozen.is_none() && (self.shows(self.live.ages()) || self.rows.is_stale());
-        let age = match (self.heard, counting) {
-            (Some((at, age_ms)), false) => Some(at + AGE_SHOWN.saturating_sub(Duration::from_millis(age_ms))),
-            (Some(_) | None, _) => None,
-        };
-        let page = self.page_due().filter(|_| self.is_linked());
-        let behind = self.behind_due().filter(|_| self.is_linked());
-        let counting = counting || self.undo.is_some() || (self.frozen.is_none() && self.drains_left() > 0);
-        let toast = self.toast.as_ref().map(|toast| toast.until);
-        let second = (counting || moving).then_some(next_second);
-        [age, page, behind, toast, second].into_iter().flatten().min()
-    }
-
-    /// Whether a chart that moved is on the screen.
-    fn shows(&self, moved: Moved) -> bool {
-        let here = match self.context() {
-            Context::Fleet => moved.pairs || (moved.sparks && layout::has_sparks(self.size)),
-            Context::Flow => moved.pairs || moved.timeline,
-            Context::Heat
-            | Context::Drill
-            | Context::Replay
-            | Context::Tape
-            | Context::Ledger
-            | Context::Kitchen
-            | Context::Order => false,
-        };
-        moved.rate || here
-    }
-
     /// The picture that is shown.
     #[must_use]
     pub fn city(&self) -> &City {
@@ -459,39 +277,6 @@ impl App {
     #[must_use]
     pub fn behind(&self) -> Option<u64> {
         self.frozen.as_ref().map(|frozen| self.live.events.seen.saturating_sub(frozen.0.events.seen))
-    }
-
-    /// How old the picture is; absent before the first frame.
-    #[must_use]
-    pub fn age(&self) -> Option<Duration> {
-        self.heard.map(|(at, age_ms)| self.now.saturating_sub(at) + Duration::from_millis(age_ms))
-    }
-
-    /// The age, if it is worth showing.
-    #[must_use]
-    pub fn age_shown(&self) -> Option<Duration> {
-        self.age().filter(|age| *age >= AGE_SHOWN)
-    }
-
-    /// Whether the picture is too old to act on without a second look.
-    #[must_use]
-    pub fn is_stale(&self) -> bool {
-        self.age().is_some_and(|age| age >= STALE)
-    }
-
-    /// Whether requests can be sent.
-    #[must_use]
-    pub fn is_linked(&self) -> bool {
-        self.link == Link::Live
-    }
-
-    /// Until the next try.
-    #[must_use]
-    pub fn retry_in(&self) -> Option<Duration> {
-        match &self.link {
-            Link::Lost { retry_at, .. } => Some(retry_at.saturating_sub(self.now)),
-            Link::Connecting { .. } | Link::Live => None,
-        }
     }
 
     /// Which actions apply.
@@ -507,52 +292,6 @@ impl App {
             (None, Screen::Replay) => Context::Replay,
             (None, Screen::Ledger) => Context::Ledger,
         }
-    }
-
-    /// Whether changing actions are off, and why.
-    #[must_use]
-    pub fn off(&self) -> Option<&'static str> {
-        if self.setup.read_only {
-            Some("read-only")
-        } else if self.replay.is_some() {
-            Some("this is a recording")
-        } else if !self.is_linked() {
-            Some("no link")
-        } else {
-            None
-        }
-    }
-
-    /// The one door out. Refuses changes in read-only mode and everything without a link.
-    fn send(&mut self, request: Request, reason: Option<String>, effects: &mut Effects) {
-        if request.is_change()
-            && let Some(why) = self.off()
-        {
-            self.say(Sound::Bad, &format!("not sent: {why}"), effects);
-            return;
-        }
-        if !self.is_linked() || self.replay.is_some() {
-            return;
-        }
-        let id = self.next_request;
-        self.next_request += 1;
-        if self.pending.len() >= PENDING
-            && let Some(oldest) = self.pending.keys().min().copied()
-        {
-            self.pending.remove(&oldest);
-        }
-        let inverse = undo::inverse(&self.live, self.policy.as_ref(), &request);
-        self.pending.insert(id, Asked { request: request.clone(), reason: reason.clone(), inverse });
-        effects.send.push(Sent { id, request, reason });
-    }
-
-    /// Requests without an answer, in their sequence.
-    #[cfg(test)]
-    #[must_use]
-    pub fn waiting(&self) -> Vec<(u64, Request)> {
-        let mut waiting: Vec<_> = self.pending.iter().map(|(id, asked)| (*id, asked.request.clone())).collect();
-        waiting.sort_by_key(|(id, _)| *id);
-        waiting
     }
 
     fn say(&mut self, sound: Sound, text: &str, effects: &mut Effects) {

@@ -2,8 +2,7 @@
 //!
 //! Decides nothing but when to draw. Idle, it sleeps until [`App::wake_at`] and writes nothing.
 //!
-//! - Leading edge: the first change after a quiet slot is drawn at once.
-//! - A key, a resize, a lost link, a lost or hot kitchen do not wait for the slot.
+//! - When that is, [`Pacer`] says.
 //! - A blocked terminal blocks only this loop: frames of the feed are folded when it comes back, never queued.
 
 use std::future::poll_fn;
@@ -22,6 +21,7 @@ use super::app::{App, Effects, Input};
 use super::clipboard::Clipboard;
 use super::keymap::key_name;
 use super::link::{Sent, Signal};
+use super::pace::{Cause, FrameOut, Pacer};
 use super::replay::Deck;
 use super::signals::{Signals, Told};
 use super::tape::{BadTape, Recorder, Said};
@@ -33,42 +33,6 @@ use super::view;
 const BATCH: usize = 1_024;
 /// Between two looks at the files of a theme.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// When to draw.
-#[derive(Debug, Clone, Copy)]
-pub struct Pacer {
-    slot: Duration,
-    drawn: Option<Duration>,
-    dirty: bool,
-    urgent: bool,
-}
-
-impl Pacer {
-    /// At most `fps` frames a second.
-    #[must_use]
-    pub fn new(fps: u32) -> Self {
-        let slot = Duration::from_secs(1) / fps.clamp(1, 60);
-        Self { slot, drawn: None, dirty: true, urgent: true }
-    }
-
-    /// Something happened.
-    pub fn note(&mut self, effects: &Effects) {
-        self.dirty |= effects.dirty;
-        self.urgent |= effects.urgent && effects.dirty;
-    }
-
-    /// When to draw; absent: nothing to draw.
-    #[must_use]
-    pub fn due(&self) -> Option<Duration> {
-        let next = self.drawn.map_or(Duration::ZERO, |drawn| drawn + self.slot);
-        self.dirty.then_some(if self.urgent { Duration::ZERO } else { next })
-    }
-
-    /// Drawn.
-    pub fn done(&mut self, now: Duration) {
-        *self = Self { drawn: Some(now), dirty: false, urgent: false, ..*self };
-    }
-}
 
 /// A model, a terminal and a pace; apart from the loop, so that a test can be the clock.
 pub struct Console<W: Write> {
@@ -106,13 +70,14 @@ impl<W: Write> Console<W> {
     /// Takes an input.
     pub fn take(&mut self, input: Input, now: Duration) -> Effects {
         self.record(&input, now);
+        let cause = cause(&input);
         let at = self.deck.as_ref().map_or(now, |deck| Duration::from_millis(deck.time(now)));
         let mut effects = self.app.update(input, at);
         if let (Some(deck), Some(steer)) = (&mut self.deck, effects.steer.take()) {
             let outcome = deck.steer(steer, now);
             self.feed(outcome, &mut effects);
         }
-        self.pacer.note(&effects);
+        self.pacer.note(&effects, cause, now);
         effects
     }
 
@@ -121,7 +86,7 @@ impl<W: Write> Console<W> {
         let Some(deck) = &mut self.deck else { return };
         let (outcome, mut effects) = (deck.due(now), Effects::default());
         self.feed(outcome, &mut effects);
-        self.pacer.note(&effects);
+        self.pacer.note(&effects, Cause::World, now);
     }
 
     fn feed(&mut self, outcome: Result<Vec<(Input, Duration)>, BadTape>, effects: &mut Effects) {
@@ -150,7 +115,7 @@ impl<W: Write> Console<W> {
         if let Some(why) = recorder.state().failure() {
             self.recorder = None;
             let more = self.app.update(Input::Broken(format!("the recording has ended: {why}")), now);
-            self.pacer.note(&more);
+            self.pacer.note(&more, Cause::World, now);
         }
     }
 
@@ -180,9 +145,11 @@ impl<W: Write> Console<W> {
         if self.pacer.due().is_none_or(|due| due > now) {
             return Ok(false);
         }
-        let app = &self.app;
+        let (app, before) = (&self.app, self.terminal.backend().written());
         self.terminal.draw(|frame| view::draw(frame, app))?;
-        self.pacer.done(now);
+        let after = self.terminal.backend().written();
+        let out = FrameOut { bytes: after.bytes - before.bytes, took: after.took - before.took };
+        self.pacer.done(now, out);
         panic_for_a_test();
         Ok(true)
     }
@@ -191,10 +158,10 @@ impl<W: Write> Console<W> {
     ///
     /// # Errors
     /// As the terminal says.
-    pub fn redraw(&mut self) -> io::Result<()> {
+    pub fn redraw(&mut self, now: Duration) -> io::Result<()> {
         self.terminal.backend_mut().forget();
         self.terminal.clear()?;
-        self.pacer.note(&Effects { dirty: true, urgent: true, ..Effects::default() });
+        self.pacer.note(&Effects { dirty: true, urgent: true, ..Effects::default() }, Cause::Hand, now);
         Ok(())
     }
 
@@ -253,7 +220,7 @@ async fn drive(
                 Told::Continued => {
                     terminal::enter()?;
                     hear_mouse(console.app.mouse)?;
-                    console.redraw()?;
+                    console.redraw(began.elapsed())?;
                 }
             },
             event = keys.next() => match event {
@@ -288,12 +255,12 @@ async fn drive(
                 return Ok(());
             }
             if effects.redraw {
-                console.redraw()?;
+                console.redraw(began.elapsed())?;
             }
             for sent in effects.send {
                 if let Err(refused) = requests.try_send(sent) {
                     let effects = console.app.unsent(&refused.into_inner(), began.elapsed());
-                    console.pacer.note(&effects);
+                    console.pacer.note(&effects, Cause::Hand, began.elapsed());
                 }
             }
             if let Some(hear) = effects.mouse {
@@ -302,7 +269,7 @@ async fn drive(
             if let Some(copied) = effects.copy {
                 let outcome = clipboard.copy(&copied, &mut terminal::output()?);
                 let effects = console.app.copied(&outcome, began.elapsed());
-                console.pacer.note(&effects);
+                console.pacer.note(&effects, Cause::Hand, began.elapsed());
             }
             if effects.suspend {
                 suspend();
@@ -338,6 +305,19 @@ fn panic_for_a_test() {
     }
 }
 
+fn cause(input: &Input) -> Cause {
+    match input {
+        Input::Key(_) | Input::Paste(_) | Input::Mouse(_) | Input::Resize(..) => Cause::Hand,
+        Input::Signal(_)
+        | Input::Theme(_)
+        | Input::Rewind(_)
+        | Input::Recall(_)
+        | Input::Deck(_)
+        | Input::Broken(_)
+        | Input::Tick => Cause::World,
+    }
+}
+
 fn input(event: Event) -> Option<Input> {
     match event {
         Event::Key(key) => Some(Input::Key(key)),
@@ -360,36 +340,4 @@ fn gone(error: io::Error) -> color_eyre::Result<()> {
 fn suspend() {
     terminal::restore();
     super::signals::stop_self();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn dirty(urgent: bool) -> Effects {
-        Effects { dirty: true, urgent, ..Effects::default() }
-    }
-
-    #[test]
-    fn the_first_change_is_drawn_at_once_and_the_next_at_the_slot() {
-        let mut pacer = Pacer::new(10);
-        pacer.done(Duration::from_millis(0));
-        assert_eq!(pacer.due(), None);
-        pacer.note(&dirty(false));
-        assert_eq!(pacer.due(), Some(Duration::from_millis(100)));
-        pacer.done(Duration::from_millis(500));
-        pacer.note(&dirty(false));
-        assert!(pacer.due() <= Some(Duration::from_millis(600)));
-    }
-
-    #[test]
-    fn what_is_urgent_does_not_wait() {
-        let mut pacer = Pacer::new(10);
-        pacer.done(Duration::from_millis(500));
-        pacer.note(&dirty(true));
-        assert_eq!(pacer.due(), Some(Duration::ZERO));
-        pacer.done(Duration::from_millis(501));
-        pacer.note(&Effects { urgent: true, ..Effects::default() });
-        assert_eq!(pacer.due(), None, "a key that changes nothing draws nothing");
-    }
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use protocol::{KitchenId, OrderId, api, feed};
+use protocol::{KitchenId, OrderId, Position, api, feed};
 
 use super::actions::{self, ActionId, Danger};
 
@@ -39,6 +39,13 @@ pub enum Signal {
 pub enum Answer {
     /// A change is done, in words.
     Done(String),
+    /// An order is placed.
+    Placed {
+        /// What the balancer promises.
+        receipt: Box<api::Receipt>,
+        /// It was there already, under the same key.
+        replayed: bool,
+    },
     /// One order.
     Order(Box<api::OrderView>),
     /// Why an order is where it is.
@@ -51,8 +58,8 @@ pub enum Answer {
     Orders(Box<api::OrderPage>),
     /// The newest migrations.
     Migrations(Box<api::Migrations>),
-    /// All kitchens, with what the feed does not tell.
-    Kitchens(Box<api::Kitchens>),
+    /// What operators did, a page of it.
+    Actions(Box<api::ActionPage>),
     /// What is tuned.
     Policy(Box<api::PolicyView>),
 }
@@ -67,7 +74,7 @@ pub enum Request {
     Kitchen(KitchenId),
     OrdersOf(KitchenId),
     Migrations,
-    Kitchens,
+    Actions { before: Option<Position> },
     Policy,
     Cordon(KitchenId),
     Uncordon(KitchenId),
@@ -75,6 +82,7 @@ pub enum Request {
     Migrate { order: OrderId, to: KitchenId },
     Cancel(OrderId),
     Release(OrderId),
+    Place(Box<api::PlaceOrder>),
     Rush { rate: f64, for_s: u64, zone: Option<String> },
     StopRush,
     SetPolicy(Box<api::PolicyChange>),
@@ -98,7 +106,7 @@ impl Request {
             | Self::Kitchen(_)
             | Self::OrdersOf(_)
             | Self::Migrations
-            | Self::Kitchens
+            | Self::Actions { .. }
             | Self::Policy => None,
             Self::Cordon(_) => Some(ActionId::Cordon),
             Self::Uncordon(_) => Some(ActionId::Uncordon),
@@ -106,6 +114,7 @@ impl Request {
             Self::Migrate { .. } => Some(ActionId::Migrate),
             Self::Cancel(_) => Some(ActionId::Cancel),
             Self::Release(_) => Some(ActionId::Release),
+            Self::Place(_) => Some(ActionId::Order),
             Self::Rush { .. } | Self::StopRush => Some(ActionId::Rush),
             Self::SetPolicy(_) => Some(ActionId::Policy),
             Self::Kill(_) => Some(ActionId::Kill),
@@ -140,8 +149,11 @@ impl Request {
             | Self::Uncordon(id)
             | Self::Kill(id)
             | Self::Drain { kitchen: id, .. } => id.to_string(),
+            Self::Place(order) => order.zone.clone(),
             Self::Rush { zone, .. } => zone.clone().unwrap_or_default(),
-            Self::Migrations | Self::Kitchens | Self::Policy | Self::StopRush | Self::SetPolicy(_) => String::new(),
+            Self::Migrations | Self::Actions { .. } | Self::Policy | Self::StopRush | Self::SetPolicy(_) => {
+                String::new()
+            }
         }
     }
 
@@ -152,6 +164,7 @@ impl Request {
         match self {
             Self::Migrate { order, to } => format!("migrate {order} to {to}"),
             Self::StopRush => "stop the rush".to_owned(),
+            Self::Place(order) => format!("order to {}", order.zone),
             Self::Rush { rate, .. } => format!("rush {rate}/s"),
             other => format!("{} {}", action.name, other.subject()).trim_end().to_owned(),
         }

@@ -10,6 +10,7 @@ pub mod color;
 pub mod event_loop;
 pub mod keymap;
 pub mod link;
+pub mod pace;
 pub mod plain;
 pub mod probe;
 pub mod replay;
@@ -149,5 +150,7 @@ fn app(options: Options) -> color_eyre::Result<App> {
         None => Keymap::load(None, |name| std::env::var(name).ok())?,
     };
     let size = crossterm::terminal::size()?;
-    Ok(App::new(Setup { read_only, symbols, keys, depth, banner }, theme, size))
+    let mut app = App::new(Setup { read_only, symbols, keys, depth, banner }, theme, size);
+    app.session = crate::client::fresh_key();
+    Ok(app)
 }

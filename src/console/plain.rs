@@ -113,6 +113,9 @@ impl Plain {
         let Some(command) = self.asked.remove(&request) else { return Vec::new() };
         match outcome {
             Ok(Answer::Done(text)) => vec![self.reply(&command, true, text)],
+            Ok(Answer::Placed { receipt, .. }) => {
+                vec![self.reply(&command, true, &format!("{} is placed", receipt.id))]
+            }
             Ok(_) => vec![self.reply(&command, true, "done")],
             Err(why) => vec![self.reply(&command, false, why)],
         }

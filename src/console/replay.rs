@@ -14,7 +14,7 @@ use protocol::WallTime;
 
 use super::app::Input;
 use super::link::Signal;
-use super::tape::{BadTape, Fold, Key, Notes, Record, Said, Tape};
+use super::tape::{self, BadTape, Fold, Key, Notes, Record, Said, Tape};
 use super::untrusted::Untrusted;
 
 /// Quarters of the recording's pace: a quarter to 64 times.
@@ -218,28 +218,53 @@ impl Deck {
         let mut second = self.at / 1_000;
         while let Some(record) = self.tape.peek_until(to)? {
             ticks(&mut inputs, &mut second, record.t);
-            self.notes.take(&record);
-            if let Said::Session(wall) = &record.said {
-                self.session = (*wall, record.t);
-            }
             let at = Duration::from_millis(record.t);
-            inputs.extend(signal(record).map(|signal| (Input::Signal(signal), at)));
+            self.note(&record);
+            inputs.extend(input(record).map(|input| (input, at)));
         }
         ticks(&mut inputs, &mut second, to);
         self.next = self.tape.next_at()?;
         Ok(inputs)
     }
 
+    fn note(&mut self, record: &Record) {
+        self.notes.take(record);
+        match &record.said {
+            Said::Session(wall) => self.session = (*wall, record.t),
+            Said::Picture(fold) => {
+                self.notes = fold.notes.clone();
+                self.session = fold.session.unwrap_or(self.session);
+            }
+            Said::Frame(_)
+            | Said::Lost(..)
+            | Said::Connecting(_)
+            | Said::Key(_)
+            | Said::Mark(_)
+            | Said::Told(_)
+            | Said::Gap(_)
+            | Said::Damaged(_) => {}
+        }
+    }
+
     fn shown(&self) -> (Input, Duration) {
         (Input::Deck(Box::new(self.view())), Duration::from_millis(self.at))
+    }
+
+    /// What is wrong with the file, as far as it was met.
+    fn damage(&self) -> Option<String> {
+        let damaged = self.tape.damaged();
+        let skipped = (self.tape.skipped() > 0).then(|| format!("{} lines cannot be read", self.tape.skipped()));
+        match (damaged.len(), self.tape.damaged().next()) {
+            (1, Some(offset)) => Some(format!("byte {offset} on: one line is not as it was written")),
+            (lines, Some(offset)) => Some(format!("byte {offset} on: {lines} lines are not as they were written")),
+            (_, None) => skipped.or_else(|| self.damage.clone()),
+        }
     }
 
     /// What a screen shows of it.
     #[must_use]
     pub fn view(&self) -> Replay {
         let (wall, since) = self.session;
-        let skipped = self.tape.skipped();
-        let unread = (skipped > 0).then(|| format!("{skipped} lines cannot be read"));
         Replay {
             name: self.name.clone(),
             at: self.at,
@@ -247,10 +272,27 @@ impl Deck {
             wall: WallTime(wall.0 + self.at.saturating_sub(since)),
             quarters: SPEEDS[self.speed],
             paused: self.paused,
-            damage: unread.or_else(|| self.damage.clone()),
+            damage: self.damage(),
             keys: self.keys.clone(),
             notes: self.notes.clone(),
         }
+    }
+}
+
+fn input(record: Record) -> Option<Input> {
+    match record.said {
+        Said::Frame(frame) => Some(Input::Signal(Signal::Frame(frame))),
+        Said::Lost(why, retry_ms) => {
+            Some(Input::Signal(Signal::Lost { why, retry_in: Duration::from_millis(retry_ms) }))
+        }
+        Said::Connecting(url) => Some(Input::Signal(Signal::Connecting { url })),
+        Said::Damaged(offset) => {
+            let (why, retry_in) = (tape::damaged(offset), Duration::from_millis(tape::NEVER));
+            Some(Input::Signal(Signal::Lost { why, retry_in }))
+        }
+        Said::Told(told) => Some(Input::Recall(told)),
+        Said::Picture(fold) => Some(Input::Rewind(fold)),
+        Said::Key(_) | Said::Mark(_) | Said::Gap(_) | Said::Session(_) => None,
     }
 }
 
@@ -260,15 +302,6 @@ fn ticks(inputs: &mut Vec<(Input, Duration)>, second: &mut u64, to: u64) {
     while *second < to / 1_000 {
         *second += 1;
         inputs.push((Input::Tick, Duration::from_secs(*second)));
-    }
-}
-
-fn signal(record: Record) -> Option<Signal> {
-    match record.said {
-        Said::Frame(frame) => Some(Signal::Frame(frame)),
-        Said::Lost(why, retry_ms) => Some(Signal::Lost { why, retry_in: Duration::from_millis(retry_ms) }),
-        Said::Connecting(url) => Some(Signal::Connecting { url }),
-        Said::Key(_) | Said::Mark(_) | Said::Gap(_) | Said::Session(_) => None,
     }
 }
 

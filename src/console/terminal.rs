@@ -9,6 +9,7 @@
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use ratatui::backend::{Backend, ClearType, CrosstermBackend, WindowSize};
 use ratatui::buffer::Cell;
@@ -35,6 +36,8 @@ pub struct Written {
     pub frames: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// How long writing them took.
+    pub took: Duration,
 }
 
 /// Gathers a frame and writes it at once.
@@ -70,7 +73,9 @@ impl<W: Write> FrameWriter<W> {
             return Ok(());
         }
         self.pending.extend_from_slice(END);
+        let began = Instant::now();
         let outcome = write_all(&mut self.out, &self.pending).and_then(|()| self.out.flush());
+        self.written.took += began.elapsed();
         self.written.frames += 1;
         self.written.bytes += self.pending.len() as u64;
         self.pending.clear();
@@ -86,7 +91,7 @@ fn write_all(out: &mut impl Write, mut bytes: &[u8]) -> io::Result<()> {
             Ok(count) => bytes = &bytes[count..],
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                std::thread::sleep(std::time::Duration::from_millis(5));
+                std::thread::sleep(Duration::from_millis(5));
             }
             Err(error) => return Err(error),
         }
@@ -118,6 +123,15 @@ struct Look {
 }
 
 const PLAIN: Look = Look { fg: Color::Reset, bg: Color::Reset, modifier: Modifier::empty() };
+
+/// A cell to be written.
+#[derive(Debug, Clone, Copy)]
+struct Drawn<'a> {
+    x: u16,
+    y: u16,
+    look: Look,
+    symbol: &'a str,
+}
 
 /// The backend of the console.
 #[derive(Debug)]
@@ -155,6 +169,35 @@ impl<W: Write> FrameBackend<W> {
     /// The terminal was away: nothing is known of its cursor and looks.
     pub fn forget(&mut self) {
         (self.look, self.cursor, self.cursor_shown) = (PLAIN, None, None);
+    }
+
+    /// The cells, those of one look together: to move the cursor takes a third of the bytes that a change of colour takes.
+    /// Glyphs of uncertain width come first, so that what stands beside them is drawn over what they may have spilt.
+    fn grouped<'a>(&self, content: impl Iterator<Item = (u16, u16, &'a Cell)>) -> Vec<Drawn<'a>> {
+        let drawn = |(x, y, cell): (u16, u16, &'a Cell)| {
+            let look = Look { fg: cell.fg, bg: cell.bg, modifier: cell.modifier };
+            Drawn { x, y, look, symbol: cell.symbol() }
+        };
+        let mut cells: Vec<Drawn<'a>> = content.map(drawn).collect();
+        let mut looks = vec![self.look];
+        cells.sort_by_cached_key(|cell| {
+            let known = looks.iter().position(|look| *look == cell.look);
+            let place = known.unwrap_or_else(|| {
+                looks.push(cell.look);
+                looks.len() - 1
+            });
+            (is_steady(cell.symbol), place)
+        });
+        cells
+    }
+
+    /// Moves the cursor from where it surely is, if that is known, in as few bytes as it takes.
+    fn go_to(&mut self, from: Option<(u16, u16)>, x: u16, y: u16) -> io::Result<()> {
+        match from {
+            Some((before, row)) if row == y && before < x && x - before == 1 => self.writer.write_all(b"\x1b[C"),
+            Some((before, row)) if row == y && before < x => write!(self.writer, "\x1b[{}C", x - before),
+            Some(_) | None => write!(self.writer, "\x1b[{};{}H", u32::from(y) + 1, u32::from(x) + 1),
+        }
     }
 
     fn dress(&mut self, look: Look) -> io::Result<()> {
@@ -230,12 +273,11 @@ impl<W: Write> Backend for FrameBackend<W> {
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
         let mut next: Option<(u16, u16)> = None;
-        for (x, y, cell) in content {
+        for Drawn { x, y, look, symbol } in self.grouped(content) {
             if next != Some((x, y)) {
-                write!(self.writer, "\x1b[{};{}H", u32::from(y) + 1, u32::from(x) + 1)?;
+                self.go_to(next, x, y)?;
             }
-            self.dress(Look { fg: cell.fg, bg: cell.bg, modifier: cell.modifier })?;
-            let symbol = cell.symbol();
+            self.dress(look)?;
             self.writer.write_all(self.symbols.map(symbol).as_bytes())?;
             next = is_steady(symbol).then_some((x + 1, y));
             self.cursor = None;

@@ -21,8 +21,10 @@ pub mod layout;
 mod ledger;
 mod moves;
 mod order;
+mod order_form;
 mod palette;
 pub mod pen;
+mod recall;
 mod replay;
 mod spacetime;
 pub mod text;
@@ -101,7 +103,7 @@ fn screen(pen: &mut Pen<'_>, app: &App, body: Rect) {
         (Some(Page::Order(page)), _) => order::render(pen, app, page, body),
         (None, Screen::Fleet) if app.heat => heat::render(pen, app, body),
         (None, Screen::Fleet) => fleet::render(pen, app, body),
-        (None, Screen::Drill) => drill::render(pen, body),
+        (None, Screen::Drill) => drill::render(pen, app, body),
         (None, Screen::Ledger) => ledger::render(pen, app, body),
         (None, Screen::Flow) => flow::render(pen, app, body),
         (None, Screen::Replay) => replay::render(pen, app, body),

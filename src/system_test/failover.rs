@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Verdict;
 use super::checks::{burst, open_kitchens};
-use crate::city::control::Supervisor;
+use crate::city::control::{By, Supervisor};
 use crate::city::record::Record;
 use crate::client::{Client, OrderFilter};
 use crate::load::settle;
@@ -62,7 +62,7 @@ async fn kitchen_dies(client: &Client, supervisor: &Supervisor, ids: &[String]) 
     let held = held_by(client, &victim).await?;
     let count = held.len();
     let killed = Instant::now();
-    supervisor.kill(victim.as_str(), HOLD).await?;
+    supervisor.kill(victim.as_str(), HOLD, &by()).await?;
     until_elsewhere(client, &victim, held).await?;
     let took = killed.elapsed();
     let outcome = settle(client, orders, ENDS_WITHIN, |_| ()).await?;
@@ -75,6 +75,11 @@ async fn kitchen_dies(client: &Client, supervisor: &Supervisor, ids: &[String]) 
     }
     until_alive(client, &victim).await?;
     Ok(words)
+}
+
+/// Who kills here, for the supervisor's log.
+fn by() -> By {
+    By::new(Some("chef test"), Some("failover"))
 }
 
 /// The busiest kitchen whose orders find a free station elsewhere: without room no order can be leased within the promise.
@@ -129,7 +134,7 @@ async fn balancer_dies(client: &Client, supervisor: &Supervisor) -> Result<Strin
     let before = client.proof().await?;
     let orders = burst(client, 17, BURST).await?;
     let killed = Instant::now();
-    supervisor.kill("leader", Duration::ZERO).await?;
+    supervisor.kill("leader", Duration::ZERO, &by()).await?;
     sleep(LOOK).await;
     let after = client.proof().await?;
     let took = killed.elapsed();

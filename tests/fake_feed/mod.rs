@@ -19,6 +19,7 @@ use protocol::feed::{FeedEvent, Flow, Frame, KitchenInfo, KitchenRow, Snapshot, 
 use protocol::{Epoch, Position, WallTime};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 /// How much there is to see.
@@ -37,6 +38,7 @@ pub struct FakeFeed {
     /// The number of the last notable event that was sent, and when: milliseconds since 1970.
     pub marked: Arc<AtomicU64>,
     pub marked_at: Arc<AtomicU64>,
+    alarm: Arc<Notify>,
     runtime: Option<tokio::runtime::Runtime>,
 }
 
@@ -47,18 +49,30 @@ impl FakeFeed {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let address: SocketAddr = listener.local_addr().expect("bound");
         let (on, marked, marked_at) = (Arc::new(AtomicBool::new(true)), Arc::default(), Arc::default());
-        let state = State { on: on.clone(), marked: Arc::clone(&marked), marked_at: Arc::clone(&marked_at), load };
+        let alarm = Arc::new(Notify::new());
+        let state = State {
+            on: on.clone(),
+            marked: Arc::clone(&marked),
+            marked_at: Arc::clone(&marked_at),
+            alarm: Arc::clone(&alarm),
+            load,
+        };
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(serve(stream, state.clone()));
             }
         });
-        Self { url: format!("http://{address}"), on, marked, marked_at, runtime: Some(runtime) }
+        Self { url: format!("http://{address}"), on, marked, marked_at, alarm, runtime: Some(runtime) }
     }
 
     /// Sends nothing but keep-alives from now on.
     pub fn calm(&self) {
         self.on.store(false, Ordering::Relaxed);
+    }
+
+    /// Tells at once of something bad, whose subject is `alarm-` and its number.
+    pub fn alarm(&self) {
+        self.alarm.notify_one();
     }
 
     /// Dies: connections break, the port is closed.
@@ -82,6 +96,7 @@ struct State {
     on: Arc<AtomicBool>,
     marked: Arc<AtomicU64>,
     marked_at: Arc<AtomicU64>,
+    alarm: Arc<Notify>,
     load: Load,
 }
 
@@ -100,10 +115,12 @@ async fn serve(mut stream: TcpStream, state: State) {
     let mut city = FakeCity::new(state.load);
     let mut ticks =
         tokio::time::interval(Duration::from_secs(1) / u32::try_from(state.load.frames.max(1)).unwrap_or(1));
-    let mut first = true;
+    let (mut first, mut alarms) = (true, 0);
     loop {
+        let mut alarmed = false;
         tokio::select! {
             _ = ticks.tick() => {}
+            () = state.alarm.notified() => (alarmed, alarms) = (true, alarms + 1),
             said = incoming.next() => match said {
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
                 Some(Ok(_)) => continue,
@@ -112,6 +129,8 @@ async fn serve(mut stream: TcpStream, state: State) {
         let busy = state.load.frames > 0 && state.on.load(Ordering::Relaxed);
         let frame = if first {
             city.snapshot()
+        } else if alarmed {
+            city.alarm(alarms)
         } else if busy {
             city.delta(&state)
         } else {
@@ -208,6 +227,24 @@ impl FakeCity {
         }
     }
 
+    fn alarm(&mut self, number: u64) -> Frame {
+        self.position += 1;
+        let event = self.event(Tone::Bad, format!("alarm-{number:04}"));
+        Frame { events: vec![event], ..self.keep_alive() }
+    }
+
+    fn event(&self, tone: Tone, subject: String) -> FeedEvent {
+        FeedEvent {
+            position: Position(self.position),
+            at: WallTime::now(),
+            kind: if tone == Tone::Bad { "kitchen_lost" } else { "cordoned" }.into(),
+            tone,
+            subject,
+            text: "by the bench".into(),
+            count: 1,
+        }
+    }
+
     /// A twentieth of a second: every kitchen that an event touched, the counts, and each second one notable event.
     fn delta(&mut self, state: &State) -> Frame {
         self.frames += 1;
@@ -233,15 +270,7 @@ impl FakeCity {
         };
         if self.frames.is_multiple_of(self.load.frames) {
             let number = self.frames / self.load.frames;
-            frame.events.push(FeedEvent {
-                position: Position(self.position),
-                at: WallTime::now(),
-                kind: "cordoned".into(),
-                tone: Tone::Info,
-                subject: format!("mark-{number:06}"),
-                text: "by the bench".into(),
-                count: 1,
-            });
+            frame.events.push(self.event(Tone::Info, format!("mark-{number:06}")));
             state.marked_at.store(WallTime::now().0, Ordering::Relaxed);
             state.marked.store(number, Ordering::Release);
         }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, ExitStatus, MasterPty, PtySize, SlavePty, native_pty_system};
-use vt100::{MouseProtocolMode, Parser};
+use vt100::{MouseProtocolMode, Parser, Screen};
 
 /// Longer than anything takes on a busy machine; a test that waits so long has failed.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -20,6 +20,8 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// What came out so far.
 pub struct Seen {
     pub parser: Parser,
+    /// After the last whole frame, as a terminal that knows `?2026` shows it.
+    pub shown: Screen,
     pub bytes: Vec<u8>,
     /// When the first byte came, when the last, and how many reads there were.
     pub first: Option<Instant>,
@@ -27,6 +29,8 @@ pub struct Seen {
     pub reads: u64,
     over: bool,
 }
+
+const FRAME_END: &[u8] = b"\x1b[?2026l";
 
 type Shared = Arc<(Mutex<Seen>, Condvar)>;
 
@@ -76,7 +80,8 @@ impl Pty {
         let writer = Arc::new(Mutex::new(pair.master.take_writer().expect("a writer")));
         let rows_columns = [size.1, size.0].map(|side| NonZeroU16::new(side).expect("a size"));
         let parser = Parser::new(rows_columns[0], rows_columns[1], 0);
-        let seen = Seen { parser, bytes: Vec::new(), first: None, last: None, reads: 0, over: false };
+        let shown = parser.screen().clone();
+        let seen = Seen { parser, shown, bytes: Vec::new(), first: None, last: None, reads: 0, over: false };
         let shared: Shared = Arc::new((Mutex::new(seen), Condvar::new()));
         let (told, answers) = (shared.clone(), writer.clone());
         let thread = std::thread::spawn(move || read(reader, &told, &answers, reading));
@@ -198,7 +203,7 @@ fn read(mut from: Box<dyn Read + Send>, shared: &Shared, answers: &Mutex<Box<dyn
             let now = Instant::now();
             seen.first = seen.first.or(Some(now));
             (seen.last, seen.reads) = (Some(now), seen.reads + 1);
-            seen.parser.process(&buffer[..count]);
+            process(&mut seen, &buffer[..count]);
             seen.bytes.extend_from_slice(&buffer[..count]);
         }
         let stalls = seen.reads.is_multiple_of(reading.stall_every);
@@ -213,6 +218,17 @@ fn read(mut from: Box<dyn Read + Send>, shared: &Shared, answers: &Mutex<Box<dyn
             std::thread::sleep(if stalls { reading.stall } else { reading.pause });
         }
     }
+}
+
+/// Draws what was read, and keeps the picture as of the last frame that ended in it.
+fn process(seen: &mut Seen, read: &[u8]) {
+    let end =
+        read.windows(FRAME_END.len()).rposition(|window| window == FRAME_END).map_or(0, |at| at + FRAME_END.len());
+    seen.parser.process(&read[..end]);
+    if end > 0 {
+        seen.shown = seen.parser.screen().clone();
+    }
+    seen.parser.process(&read[end..]);
 }
 
 /// What any terminal answers; a question lies within one read, because programs write it at once.

@@ -9,6 +9,7 @@ use protocol::{KitchenId, OrderId};
 use tui_input::Input as Field;
 
 use super::dialog::{Dialog, FilterOf, Verdict};
+use super::order_form::Wish;
 use super::page::{OrderView, Page};
 use super::{App, Effects, Screen, Sound};
 use crate::console::actions::{Action, ActionId};
@@ -63,6 +64,7 @@ impl App {
             self.say(Sound::Bad, &format!("{} is off: {why}", action.name), effects);
             return;
         }
+        let fresh = self.take_fresh();
         if action.changes && action.id != ActionId::Undo {
             self.remember(action.id);
         }
@@ -83,7 +85,10 @@ impl App {
             ActionId::Top => self.go(isize::MIN),
             ActionId::Bottom => self.go(isize::MAX),
             ActionId::NextPane => self.next_pane(),
-            ActionId::Inspect => self.inspect(),
+            ActionId::Inspect => match fresh {
+                Some(id) => self.open_order(id, OrderView::Facts),
+                None => self.inspect(),
+            },
             ActionId::Back => self.back(),
             ActionId::Filter => self.open_filter(),
             ActionId::Sort => self.next_sort(),
@@ -101,12 +106,13 @@ impl App {
             ActionId::Cancel => self.on_order(Request::Cancel, effects),
             ActionId::Explain => self.turn_order(OrderView::Why, effects),
             ActionId::Line => self.turn_order(OrderView::Line, effects),
+            ActionId::Order => self.open_order_form(&Wish::default(), effects),
             ActionId::Rush => self.rush(effects),
             ActionId::Cordon => self.turn_cordon(effects),
             ActionId::Uncordon => self.on_kitchen(Request::Uncordon, effects),
             ActionId::Drain => self.on_kitchen(Request::drain, effects),
             ActionId::Kill => self.on_kitchen(Request::Kill, effects),
-            ActionId::Policy | ActionId::Order | ActionId::Kitchen | ActionId::Zone => {
+            ActionId::Policy | ActionId::Show | ActionId::Kitchen | ActionId::Zone => {
                 let text = format!("{} is a command: {} and what is to be", action.name, action.name);
                 self.say(Sound::Plain, &text, effects);
             }
@@ -123,6 +129,7 @@ impl App {
             Verdict::Close => self.dialog = None,
             Verdict::Send(request, reason) => {
                 self.dialog = None;
+                self.note_sent(&request);
                 self.send(request, reason, effects);
             }
             Verdict::Filter(of, text) => self.preview_filter(of, &text),
@@ -170,15 +177,6 @@ impl App {
             Some(Page::Kitchen(page)) => Some(page.id.clone()),
             Some(Page::Order(_)) => None,
             None => self.rows.selected.clone(),
-        }
-    }
-
-    /// The order that actions are about.
-    fn order_subject(&self) -> Option<OrderId> {
-        match self.pages.last() {
-            Some(Page::Kitchen(page)) => page.selected,
-            Some(Page::Order(page)) => Some(page.id),
-            None => None,
         }
     }
 

@@ -25,6 +25,7 @@ impl App {
                     self.live.audit.done(at, "kill", kitchen.as_str(), &text, asked.reason.as_deref());
                 }
             }
+            Ok(Answer::Placed { receipt, replayed }) => self.placed(asked, &receipt, replayed, effects),
             Err(why) if asked.request.is_change() => {
                 self.say(Sound::Bad, &why, effects);
                 let command = asked.request.action().map_or("", |id| actions::get(id).name);
@@ -35,11 +36,8 @@ impl App {
                 self.say(Sound::Bad, &format!("the policy is not known: {why}"), effects);
             }
             Ok(Answer::Migrations(migrations)) => effects.dirty |= self.live.fill_moves(&migrations.migrations),
-            Ok(Answer::Kitchens(kitchens)) => {
-                for view in &kitchens.kitchens {
-                    effects.dirty |= self.live.remark(view, self.now) && self.frozen.is_none();
-                }
-            }
+            Ok(Answer::Actions(page)) => self.take_acts(&page, effects),
+            Err(_) if matches!(asked.request, Request::Actions { .. }) => self.live.audit.is_refused(),
             Ok(Answer::Kitchen(view)) => effects.dirty |= self.live.remark(&view, self.now) && self.frozen.is_none(),
             Ok(Answer::Policy(policy)) => {
                 self.policy = Some(*policy);

@@ -1,10 +1,13 @@
 //! Who changed what, when and why, and what was refused: the operators' side of the ledger.
 //!
-//! Owns at most 1,000 entries, read from the feed's events (a snapshot repeats the newest) and from what this console
-//! asked for. Never the whole truth: what is older than the feed tells stands in the ledger only.
+//! Owns at most 1,000 entries, newest last: from the feed's events, from pages of the ledger, and from what this console
+//! asked for. Owns how far down the pages were read; never asks itself (`background.rs` does).
+//!
+//! - An act is one position and one subject, so what both the feed and a page tell stands here once.
 
 use std::collections::VecDeque;
 
+use protocol::api::{ActionPage, ActionView};
 use protocol::feed::{FeedEvent, Tone};
 use protocol::{Position, WallTime};
 use serde::{Deserialize, Serialize};
@@ -55,8 +58,29 @@ pub struct Entry {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Audit {
     entries: VecDeque<Entry>,
-    /// Entries ever added.
+    /// Entries ever added on top.
     pub added: u64,
+    #[serde(skip)]
+    paging: Paging,
+    /// How far down an earlier connection had read, and up to where that had no gap.
+    #[serde(skip)]
+    read: Option<(Paging, Position)>,
+}
+
+/// How far down the ledger's pages were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Paging {
+    /// Not at all under this connection.
+    #[default]
+    Unasked,
+    /// The page before this position is on its way; none: the newest.
+    Asking(Option<Position>),
+    /// The next page is the one before this position.
+    Next(Position),
+    /// To the beginning of the ledger.
+    All,
+    /// The balancer does not tell; it may be an older one.
+    Refused,
 }
 
 impl Audit {
@@ -77,6 +101,54 @@ impl Audit {
         self.entries.is_empty()
     }
 
+    /// Which page is wanted: the newest first, and the next one when `at_the_end` says that the last entry is looked at.
+    pub fn wants(&self, at_the_end: impl FnOnce() -> bool) -> Option<Option<Position>> {
+        match self.paging {
+            Paging::Unasked => Some(None),
+            Paging::Next(before) if self.len() < ENTRIES && at_the_end() => Some(Some(before)),
+            Paging::Asking(_) | Paging::Next(_) | Paging::All | Paging::Refused => None,
+        }
+    }
+
+    /// The page that was wanted is on its way.
+    pub fn asked(&mut self) {
+        self.paging = match self.paging {
+            Paging::Next(before) => Paging::Asking(Some(before)),
+            Paging::Unasked | Paging::Asking(_) | Paging::All | Paging::Refused => Paging::Asking(None),
+        };
+    }
+
+    /// The balancer has no such page.
+    pub fn is_refused(&mut self) {
+        self.paging = Paging::Refused;
+    }
+
+    /// Another connection: what happened between the two is not known yet.
+    pub fn ask_anew(&mut self) {
+        let before = match std::mem::take(&mut self.paging) {
+            Paging::Asking(Some(before)) => Paging::Next(before),
+            reached @ (Paging::Next(_) | Paging::All) => reached,
+            Paging::Unasked | Paging::Asking(None) | Paging::Refused => return,
+        };
+        self.read = self.read.map(|(_, to)| (before, to));
+    }
+
+    /// Takes a page of the ledger; says whether anything is new.
+    pub fn fill(&mut self, page: &ActionPage) -> bool {
+        let newest = self.paging == Paging::Asking(None);
+        self.paging = page.next.map_or(Paging::All, Paging::Next);
+        if newest {
+            // Down to where an earlier connection had read there is no need to read again.
+            let joins = |to: Position| page.next.is_none_or(|oldest| oldest <= to);
+            if let Some((reached, _)) = self.read.filter(|(_, to)| joins(*to)) {
+                self.paging = reached;
+            }
+            self.read = Some((self.paging, page.position));
+        }
+        let new = page.actions.iter().filter(|action| self.place(ledger_entry(action))).count();
+        new > 0
+    }
+
     /// Takes an event if an operator caused it or it refuses something.
     pub fn note(&mut self, event: &FeedEvent) {
         let refused = REFUSALS.contains(&event.kind.as_str());
@@ -86,7 +158,7 @@ impl Audit {
             (None, true) => (event.text.as_str(), "balancer", ""),
             (None, false) => return,
         };
-        self.push(Entry {
+        let placed = self.place(Entry {
             at: event.at,
             position: Some(event.position),
             who: Untrusted::new(who),
@@ -97,37 +169,70 @@ impl Audit {
             refused,
             tone: event.tone,
         });
+        self.added += u64::from(placed);
     }
 
     /// Takes what this console asked for and did not get.
     pub fn refused(&mut self, at: WallTime, command: &str, subject: &str, answer: &str, why: Option<&str>) {
-        self.push(Entry {
-            at,
-            position: None,
-            who: Untrusted::new("this console"),
-            what: Untrusted::new(command),
-            subject: Untrusted::new(subject),
-            text: Untrusted::new(&format!("refused: {answer}")),
-            why: Untrusted::new(why.unwrap_or_default()),
-            refused: true,
-            tone: Tone::Warn,
-        });
+        let text = format!("refused: {answer}");
+        self.own(at, (command, subject), (&text, "this console", why.unwrap_or_default()), true);
     }
 
-    /// Takes what this console did and the ledger does not name: who killed a process.
+    /// Takes what this console did and the ledger does not name: who killed a process. The supervisor says in whose name.
     pub fn done(&mut self, at: WallTime, command: &str, subject: &str, answer: &str, why: Option<&str>) {
-        self.refused(at, command, subject, answer, why);
-        if let Some(entry) = self.entries.back_mut() {
-            (entry.refused, entry.tone, entry.text) = (false, Tone::Warn, Untrusted::new(answer));
-        }
+        let told = split(answer).unwrap_or((answer, "this console", why.unwrap_or_default()));
+        self.own(at, (command, subject), told, false);
     }
 
-    fn push(&mut self, entry: Entry) {
-        if self.entries.len() == ENTRIES {
-            self.entries.pop_front();
+    fn own(
+        &mut self,
+        at: WallTime,
+        (command, subject): (&str, &str),
+        (text, who, why): (&str, &str, &str),
+        refused: bool,
+    ) {
+        let [who, what, subject, text, why] = [who, command, subject, text, why].map(Untrusted::new);
+        let placed = self.place(Entry { at, position: None, who, what, subject, text, why, refused, tone: Tone::Warn });
+        self.added += u64::from(placed);
+    }
+
+    /// Puts an entry where it belongs, unless it is here already or older than all that there is room for.
+    fn place(&mut self, entry: Entry) -> bool {
+        let same = |known: &Entry| known.position == entry.position && known.subject == entry.subject;
+        if entry.position.is_some() && self.entries.iter().any(same) {
+            return false;
         }
-        self.added += 1;
-        self.entries.push_back(entry);
+        let is_newer = |known: &Entry| match (known.position, entry.position) {
+            (Some(known), Some(position)) => known > position,
+            (_, None) => false,
+            (None, Some(_)) => known.at > entry.at,
+        };
+        let newer = self.entries.iter().rev().take_while(|known| is_newer(known)).count();
+        let mut index = self.entries.len() - newer;
+        if self.entries.len() == ENTRIES {
+            if index == 0 {
+                return false;
+            }
+            self.entries.pop_front();
+            index -= 1;
+        }
+        self.entries.insert(index, entry);
+        true
+    }
+}
+
+fn ledger_entry(action: &ActionView) -> Entry {
+    let who = if action.operator.is_empty() { "somebody" } else { &action.operator };
+    Entry {
+        at: action.at,
+        position: Some(action.position),
+        who: Untrusted::new(who),
+        what: Untrusted::new(&action.kind),
+        subject: Untrusted::new(&action.subject),
+        text: Untrusted::new(split(&action.text).map_or(action.text.as_str(), |(text, ..)| text)),
+        why: Untrusted::new(&action.reason),
+        refused: false,
+        tone: action.tone,
     }
 }
 
@@ -145,10 +250,10 @@ fn split(text: &str) -> Option<(&str, &str, &str)> {
 mod tests {
     use super::*;
 
-    fn event(kind: &str, text: &str) -> FeedEvent {
+    fn event(position: u64, kind: &str, text: &str) -> FeedEvent {
         FeedEvent {
-            position: Position(7),
-            at: WallTime(1),
+            position: Position(position),
+            at: WallTime(position),
             kind: kind.to_owned(),
             tone: Tone::Warn,
             subject: "k1".to_owned(),
@@ -160,15 +265,88 @@ mod tests {
     #[test]
     fn who_what_and_why_are_taken_apart() {
         let mut audit = Audit::default();
-        audit.note(&event("drain_started", "draining for at most 30 s by ada: oven check: 2"));
-        audit.note(&event("rush_ended", "by bob"));
-        audit.note(&event("rush_ended", "its time is over"));
-        audit.note(&event("kitchen_lost", "lease_expired by nobody"));
-        audit.note(&event("stale_refused", "late result refused"));
+        audit.note(&event(1, "drain_started", "draining for at most 30 s by ada: oven check: 2"));
+        audit.note(&event(2, "rush_ended", "by bob"));
+        audit.note(&event(3, "rush_ended", "its time is over"));
+        audit.note(&event(4, "kitchen_lost", "lease_expired by nobody"));
+        audit.note(&event(5, "stale_refused", "late result refused"));
+        audit.done(WallTime(6), "kill", "k1", "k1 is killed (pid 7) by cyd: smoke", Some("smoke"));
         let shown: Vec<_> = audit
             .newest()
             .map(|entry| [&entry.who, &entry.text, &entry.why].map(|text| text.fit(40)).join("|"))
             .collect();
-        assert_eq!(shown, ["balancer|late result refused|", "bob||", "ada|draining for at most 30 s|oven check: 2"]);
+        let drain = "ada|draining for at most 30 s|oven check: 2";
+        assert_eq!(shown, ["cyd|k1 is killed (pid 7)|smoke", "balancer|late result refused|", "bob||", drain]);
+    }
+
+    fn page(positions: impl DoubleEndedIterator<Item = u64>, next: Option<u64>, position: u64) -> ActionPage {
+        let action = |position| ActionView {
+            position: Position(position),
+            epoch: protocol::Epoch(1),
+            at: WallTime(position),
+            operator: "ada".to_owned(),
+            reason: String::new(),
+            kind: "cancelled".to_owned(),
+            tone: Tone::Info,
+            subject: "k1".to_owned(),
+            text: "cancelled by ada".to_owned(),
+        };
+        let actions = positions.rev().map(action).collect();
+        ActionPage { actions, next: next.map(Position), position: Position(position) }
+    }
+
+    fn positions(audit: &Audit) -> Vec<u64> {
+        audit.newest().filter_map(|entry| entry.position).map(|position| position.0).collect()
+    }
+
+    fn ask(audit: &mut Audit) -> Option<Option<Position>> {
+        audit.wants(|| true).inspect(|_| audit.asked())
+    }
+
+    #[test]
+    fn the_feed_and_the_pages_tell_an_act_once_and_in_its_place() {
+        let mut audit = Audit::default();
+        audit.note(&event(20, "rush_ended", "by bob"));
+        assert_eq!((ask(&mut audit), ask(&mut audit)), (Some(None), None), "once");
+        assert!(audit.fill(&page(18..=20, Some(18), 25)));
+        audit.note(&event(20, "rush_ended", "by bob"));
+        audit.note(&event(26, "rush_ended", "by bob"));
+        assert_eq!(positions(&audit), [26, 20, 19, 18]);
+        assert_eq!(audit.added, 2, "older ones do not push a selection down");
+        assert_eq!(audit.wants(|| false), None, "only when somebody looks");
+        assert_eq!(ask(&mut audit), Some(Some(Position(18))));
+        assert!(audit.fill(&page(3..=3, None, 25)));
+        assert_eq!((positions(&audit).last(), ask(&mut audit)), (Some(&3), None));
+    }
+
+    #[test]
+    fn after_a_gap_the_newest_page_is_asked_for_and_the_older_ones_only_if_it_does_not_join() {
+        for (next, then) in [(30, Some(Some(Position(7)))), (50, Some(Some(Position(50))))] {
+            let mut audit = Audit::default();
+            ask(&mut audit);
+            audit.fill(&page(7..=9, Some(7), 40));
+            audit.ask_anew();
+            assert_eq!(ask(&mut audit), Some(None));
+            audit.fill(&page(next..=next + 2, Some(next), 60));
+            assert_eq!(ask(&mut audit), then);
+        }
+        let mut older = Audit::default();
+        ask(&mut older);
+        older.is_refused();
+        assert_eq!(ask(&mut older), None, "a balancer that does not know the page is asked once");
+        older.ask_anew();
+        assert_eq!(ask(&mut older), Some(None));
+    }
+
+    #[test]
+    fn the_oldest_make_room_and_nothing_older_comes_in() {
+        let mut audit = Audit::default();
+        ask(&mut audit);
+        audit.fill(&page(5_000..=5_999, Some(5_000), 7_000));
+        assert_eq!(ask(&mut audit), None, "there is no room for more");
+        audit.note(&event(6_500, "rush_ended", "by bob"));
+        let known = positions(&audit);
+        assert_eq!((known.len(), known.first(), known.last()), (1_000, Some(&6_500), Some(&5_001)));
+        assert!(!audit.fill(&page(1..=1, None, 7_000)));
     }
 }

@@ -1,23 +1,17 @@
-//! What is asked for behind the picture, and what runs out with time: pages, remarks, older moves, the undo.
+//! What is asked for behind the picture, and what runs out with time: pages, older moves, older acts, the undo.
 //!
 //! Owns when the console asks by itself. Never asks for anything that changes, and never on a key: an operator's request
 //! is not delayed by one of these.
 
 use std::time::Duration;
 
-use protocol::api::{Health, Schedulable};
+use protocol::api::ActionPage;
 
+use super::ledger::Pane;
 use super::page::Page;
 use super::undo::{self, Inverse, Undo};
 use super::{App, Asked, Effects, Screen};
 use crate::console::link::Request;
-
-/// Between two askings for what the feed does not tell of kitchens.
-const REMARKS: Duration = Duration::from_secs(3);
-/// Up to so many kitchens all are asked for at once (40 kB); beyond, only those that drain.
-const ALL_AT_ONCE: usize = 100;
-/// The most kitchens asked for one by one.
-const ONE_BY_ONE: usize = 4;
 
 impl App {
     /// When the page that is shown wants to ask again.
@@ -46,22 +40,19 @@ impl App {
         if !self.live.known {
             return None;
         }
-        if !self.history_asked {
-            return Some(self.now);
+        (!self.history_asked || self.wants_acts().is_some()).then_some(self.now)
+    }
+
+    /// The page of operators' acts that the ledger screen needs: the newest when it is first shown, an older one when the
+    /// selection has come to the end of what is known.
+    fn wants_acts(&self) -> Option<Request> {
+        if self.frozen.is_some() || !self.pages.is_empty() || self.screen != Screen::Ledger {
+            return None;
         }
-        self.wants_remarks().then(|| self.remarks_asked.map_or(self.now, |asked| asked + REMARKS))
-    }
-
-    /// Whether a kitchen is drained or otherwise not plain, so that the feed's row does not tell all.
-    fn wants_remarks(&self) -> bool {
-        let shown = self.pages.is_empty() && self.screen == Screen::Fleet;
-        shown && (self.live.kitchens.len() <= ALL_AT_ONCE || self.draining().next().is_some())
-    }
-
-    fn draining(&self) -> impl Iterator<Item = &super::city::Kitchen> {
-        let drains =
-            |row: &protocol::feed::KitchenRow| row.schedulable == Schedulable::Draining && row.health != Health::Dead;
-        self.live.kitchens.iter().filter(move |kitchen| kitchen.row.as_ref().is_some_and(drains))
+        let last = || self.ledger.audit(&self.live).count().saturating_sub(1);
+        let at_the_end = || self.ledger.pane == Pane::Audit && self.ledger.audit_at >= last();
+        let before = self.live.audit.wants(at_the_end)?;
+        Some(Request::Actions { before })
     }
 
     /// Asks for what the feed does not tell, if it is time.
@@ -72,17 +63,19 @@ impl App {
         if !self.history_asked {
             self.history_asked = true;
             self.send(Request::Migrations, None, effects);
-            return;
+        } else if let Some(request) = self.wants_acts() {
+            self.live.audit.asked();
+            self.send(request, None, effects);
         }
-        self.remarks_asked = Some(self.now);
-        if self.live.kitchens.len() <= ALL_AT_ONCE {
-            self.send(Request::Kitchens, None, effects);
-            return;
-        }
-        let ids: Vec<_> = self.draining().take(ONE_BY_ONE).map(|kitchen| kitchen.id.clone()).collect();
-        for id in ids {
-            self.send(Request::Kitchen(id), None, effects);
-        }
+    }
+
+    /// Takes a page of acts; the selection stays on its line.
+    pub(super) fn take_acts(&mut self, page: &ActionPage, effects: &mut Effects) {
+        let at = self.ledger.audit_at;
+        let selected = self.ledger.audit(&self.live).nth(at).cloned().filter(|_| at > 0 && self.frozen.is_none());
+        effects.dirty |= self.live.audit.fill(page) && self.frozen.is_none();
+        let place = selected.and_then(|line| self.ledger.audit(&self.live).position(|entry| *entry == line));
+        self.ledger.audit_at = place.unwrap_or(at);
     }
 
     /// A change is done: from now on it can be taken back, if it can.
@@ -111,5 +104,100 @@ impl App {
         let city = self.city();
         let shown = city.remarks.keys().filter(|id| on_page.is_none_or(|page| page == *id));
         shown.filter_map(|id| city.drain(id, self.now)).map(|(_, left)| left).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use protocol::api::{ActionPage, ActionView};
+    use protocol::feed::Tone;
+    use protocol::{Epoch, Position, WallTime};
+
+    use crate::console::app::{App, Input};
+    use crate::console::link::{Answer, Request};
+    use crate::console::tests::fixture::{NOON, answer, app, feed, four, screen, snapshot, type_keys};
+
+    /// Acts of the ledger, newest first, and where the next page begins.
+    fn page(positions: std::ops::RangeInclusive<u64>, next: Option<u64>) -> Answer {
+        let action = |position| ActionView {
+            position: Position(position),
+            epoch: Epoch(2),
+            at: WallTime(NOON - 86_400_000 + position),
+            operator: "ada\u{1b}[2J".to_owned(),
+            reason: "the customer left".to_owned(),
+            kind: "cancelled".to_owned(),
+            tone: Tone::Info,
+            subject: format!("o{position}"),
+            text: "cancelled by ada: the customer left".to_owned(),
+        };
+        let actions = positions.rev().map(action).collect();
+        Answer::Actions(Box::new(ActionPage { actions, next: next.map(Position), position: Position(9_000) }))
+    }
+
+    /// What is asked for behind the picture in so many milliseconds, but for older moves.
+    fn asked(app: &mut App, ms: u64) -> Vec<Request> {
+        let until = app.now + Duration::from_millis(ms);
+        let mut sent = Vec::new();
+        while app.now < until {
+            let now = app.now + Duration::from_millis(50);
+            sent.extend(app.update(Input::Tick, now).send.into_iter().map(|sent| sent.request));
+        }
+        sent.retain(|request| *request != Request::Migrations);
+        sent
+    }
+
+    fn reply(app: &mut App, page: &Result<Answer, String>) {
+        answer(app, |asked| matches!(asked, Request::Actions { .. }).then(|| page.clone()));
+    }
+
+    #[test]
+    fn the_ledger_is_asked_when_it_is_looked_at_and_again_at_the_end_of_what_is_known() {
+        let mut app = app((120, 36));
+        feed(&mut app, snapshot(9_000, four()), 0);
+        assert_eq!(asked(&mut app, 9_000), [], "nothing is asked for on the fleet's screen");
+        type_keys(&mut app, &["5"]);
+        assert_eq!(asked(&mut app, 500), [Request::Actions { before: None }]);
+        reply(&mut app, &Ok(page(801..=804, Some(801))));
+        let shown = screen(&app);
+        assert!(
+            shown.contains("o804") && shown.contains("ada␛[2J") && shown.contains("why: the customer left"),
+            "{shown}"
+        );
+        assert_eq!(asked(&mut app, 500), [], "the selection is at the newest");
+        type_keys(&mut app, &["G"]);
+        assert_eq!(asked(&mut app, 500), [Request::Actions { before: Some(Position(801)) }]);
+        let selected = app.ledger.row(app.city());
+        reply(&mut app, &Ok(page(7..=9, None)));
+        assert_eq!(app.ledger.row(app.city()), selected, "older ones come below");
+        type_keys(&mut app, &["G"]);
+        assert!(app.ledger.row(app.city()).is_some_and(|row| row.contains("o7")));
+        assert_eq!(asked(&mut app, 500), [], "that is all there is");
+    }
+
+    #[test]
+    fn a_balancer_that_does_not_know_the_page_is_asked_once_and_nothing_is_said() {
+        let mut app = app((80, 24));
+        feed(&mut app, snapshot(9_000, four()), 0);
+        type_keys(&mut app, &["5"]);
+        assert_eq!(asked(&mut app, 500).len(), 1);
+        reply(&mut app, &Err("not found".to_owned()));
+        assert_eq!(asked(&mut app, 2_000), []);
+        assert!(app.toast.is_none());
+        feed(&mut app, snapshot(9_100, four()), 12_000);
+        assert_eq!(asked(&mut app, 500).len(), 1, "the next leader may know it");
+    }
+
+    #[test]
+    fn a_kill_stands_in_the_audit_under_the_name_that_the_supervisor_wrote_down() {
+        let mut app = app((120, 36));
+        feed(&mut app, snapshot(9_000, four()), 0);
+        let done = "kitchen_1 is killed (pid 7) by ada: it smokes";
+        app.live.audit.done(app.live.at, "kill", "kitchen_1", done, Some("it smokes"));
+        type_keys(&mut app, &["5"]);
+        let shown = screen(&app);
+        let line = shown.lines().find(|line| line.contains("kill ")).unwrap_or_default();
+        assert!(line.contains("ada") && line.contains("is killed (pid 7) why: it smokes"), "{shown}");
     }
 }

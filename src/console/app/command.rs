@@ -7,11 +7,11 @@
 //! Owns the words and their kinds, read from the arguments in the action table. Never runs anything, and never guards:
 //! a command goes the way of its key. Durations are written as in the command line.
 
-use std::time::Duration;
+mod build;
 
-use protocol::api::{Algorithm, PolicyChange, Weights};
 use protocol::{KitchenId, OrderId};
 
+use super::order_form::Wish;
 use crate::console::actions::{self, ACTIONS, Action, ActionId};
 use crate::console::keymap::nearest;
 use crate::console::link::Request;
@@ -40,12 +40,14 @@ pub enum Command {
         /// Why.
         reason: Option<String>,
     },
+    /// A new order with some of its parts.
+    Place(Box<Wish>),
     /// To which kitchen an order goes is chosen.
     MigrateFrom(OrderId),
     /// A page.
     Kitchen(KitchenId),
     /// A page.
-    Order(OrderId),
+    Show(OrderId),
     /// A page.
     Explain(OrderId),
     /// A page.
@@ -69,6 +71,10 @@ pub enum Kind {
     Order,
     /// A zone's name.
     Zone,
+    /// A dish on the menu, with how many after a colon.
+    Dish,
+    /// How urgent an order is.
+    Priority,
     /// A theme's name.
     Theme,
     /// What a table is sorted by.
@@ -92,6 +98,8 @@ pub enum Arg {
         word: &'static str,
         /// Of which kind.
         kind: Kind,
+        /// Whether there may be several.
+        many: bool,
     },
     /// A word that stands for itself.
     Word(&'static str),
@@ -118,8 +126,10 @@ pub fn args(action: &Action) -> Vec<Arg> {
         let (first, value) = group.split_once(' ').map_or((group, None), |(first, value)| (first, Some(value)));
         found.push(if first.starts_with("--") {
             Arg::Option { name: first, value: value.map(|value| (value, kind(value))) }
-        } else if first.chars().all(|c| c.is_ascii_uppercase()) {
-            Arg::Place { word: first, kind: kind(first) }
+        } else if let word = first.trim_end_matches("...")
+            && word.chars().all(|c| c.is_ascii_uppercase())
+        {
+            Arg::Place { word, kind: kind(word), many: word != first }
         } else {
             Arg::Word(first)
         });
@@ -132,6 +142,8 @@ fn kind(word: &str) -> Kind {
         "KITCHEN" => Kind::Kitchen,
         "ORDER" => Kind::Order,
         "ZONE" => Kind::Zone,
+        "DISH" => Kind::Dish,
+        "PRIORITY" => Kind::Priority,
         "THEME" => Kind::Theme,
         "SORT" => Kind::Sort,
         "ALGORITHM" => Kind::Algorithm,
@@ -201,7 +213,7 @@ pub fn parse(line: &str) -> Result<Command, String> {
         return Err(format!("no action is called `{}`{near}", show(name)));
     };
     let said = read(action, rest)?;
-    build(action, &said)
+    build::command(action, &said)
 }
 
 fn show(word: &str) -> String {
@@ -249,154 +261,10 @@ fn read(action: &Action, words: &[String]) -> Result<Said, String> {
     Ok(said)
 }
 
-fn build(action: &Action, said: &Said) -> Result<Command, String> {
-    let place = |at: usize| said.places.get(at).map(String::as_str);
-    let reason = said.reason();
-    let most = |count: usize| match said.places.get(count) {
-        Some(extra) => Err(format!("{} takes nothing like `{}` here", action.name, show(extra))),
-        None => Ok(()),
-    };
-    let change = |request: Request| Ok(Command::Change { request, reason: reason.clone() });
-    let on_kitchen = |make: &dyn Fn(KitchenId) -> Request| match place(0) {
-        Some(word) => change(make(kitchen(word)?)),
-        None => Ok(Command::Act(action.id)),
-    };
-    let on_order = |make: &dyn Fn(OrderId) -> Command| match place(0) {
-        Some(word) => Ok(make(order(word)?)),
-        None => Ok(Command::Act(action.id)),
-    };
-    match action.id {
-        ActionId::Filter => Ok(place(0).map_or(Command::Act(action.id), |_| Command::Filter(said.places.join(" ")))),
-        ActionId::Zone if place(0).is_some() => Ok(Command::Zone(said.places.join(" "))),
-        ActionId::Kitchen | ActionId::Order | ActionId::Zone if place(0).is_none() => {
-            Err(format!("{} {}: which one?", action.name, action.args))
-        }
-        ActionId::Migrate => {
-            most(2)?;
-            match (place(0), place(1)) {
-                (Some(id), Some(to)) => change(Request::Migrate { order: order(id)?, to: kitchen(to)? }),
-                (Some(id), None) => Ok(Command::MigrateFrom(order(id)?)),
-                (None, _) => Ok(Command::Act(action.id)),
-            }
-        }
-        ActionId::Drain => {
-            most(1)?;
-            let deadline_ms = said.option("--deadline").map(millis).transpose()?;
-            let force = said.option("--force").is_some();
-            if place(0).is_none() && (deadline_ms.is_some() || force) {
-                return Err("drain KITCHEN --deadline 30s: which kitchen?".to_owned());
-            }
-            on_kitchen(&|kitchen| Request::Drain { kitchen, deadline_ms, force })
-        }
-        _ => {
-            most(1)?;
-            match action.id {
-                ActionId::Cordon => on_kitchen(&Request::Cordon),
-                ActionId::Uncordon => on_kitchen(&Request::Uncordon),
-                ActionId::Kill => on_kitchen(&Request::Kill),
-                ActionId::Cancel => {
-                    on_order(&|id| Command::Change { request: Request::Cancel(id), reason: said.reason() })
-                }
-                ActionId::Release => {
-                    on_order(&|id| Command::Change { request: Request::Release(id), reason: said.reason() })
-                }
-                ActionId::Explain => on_order(&Command::Explain),
-                ActionId::Line => on_order(&Command::Line),
-                ActionId::Order => on_order(&Command::Order),
-                ActionId::Kitchen => Ok(Command::Kitchen(kitchen(place(0).unwrap_or_default())?)),
-                ActionId::Sort => Ok(place(0).map_or(Command::Act(action.id), |word| Command::Sort(word.to_owned()))),
-                ActionId::Theme => Ok(place(0).map_or(Command::Act(action.id), |name| Command::Theme(name.to_owned()))),
-                ActionId::Rush => rush(said),
-                ActionId::Policy => change(Request::SetPolicy(Box::new(policy(said)?))),
-                other => {
-                    most(0)?;
-                    Ok(Command::Act(other))
-                }
-            }
-        }
-    }
-}
-
-fn rush(said: &Said) -> Result<Command, String> {
-    let reason = said.reason();
-    match said.places.first().map(String::as_str) {
-        Some("stop") => return Ok(Command::Change { request: Request::StopRush, reason }),
-        Some(other) => return Err(format!("rush takes `stop` or options, not `{}`", show(other))),
-        None => {}
-    }
-    let rate = said.option("--rate").map(|word| number(word, 0.1, 100_000.0)).transpose()?;
-    let for_s = said.option("--for").map(millis).transpose()?.map(|ms| ms.div_ceil(1_000));
-    if for_s.is_some_and(|seconds| !(1..=3_600).contains(&seconds)) {
-        return Err("--for is 1 s to 1 h".to_owned());
-    }
-    Ok(Command::Rush { rate, for_s, zone: said.option("--zone").map(str::to_owned), reason })
-}
-
-fn policy(said: &Said) -> Result<PolicyChange, String> {
-    let ratio = |name: &str| said.option(name).map(|word| number(word, 0.0, 1.0)).transpose();
-    let switch = |name: &str| said.option(name).map(yes_or_no).transpose();
-    let count = |name: &str| {
-        let wanted = |word: &str| word.parse::<u32>().map_err(|_| format!("{name} is a whole number"));
-        said.option(name).map(wanted).transpose()
-    };
-    let change = PolicyChange {
-        algorithm: said.option("--algorithm").map(str::parse::<Algorithm>).transpose()?,
-        weights: said.option("--weights").map(weights).transpose()?,
-        overload_threshold: ratio("--overload-threshold")?,
-        calm_threshold: ratio("--calm-threshold")?,
-        available_threshold: ratio("--available-threshold")?,
-        max_migrations_per_cycle: count("--max-migrations-per-cycle")?,
-        max_hops: count("--max-hops")?,
-        max_wait_ms: said.option("--max-wait").map(millis).transpose()?,
-        migrate: switch("--migrate")?,
-        steal: switch("--steal")?,
-        handover: switch("--handover")?,
-        ..PolicyChange::default()
-    };
-    if change == PolicyChange::default() {
-        return Err("policy: what is to change? for instance --algorithm round-robin".to_owned());
-    }
-    Ok(change)
-}
-
-fn weights(text: &str) -> Result<Weights, String> {
-    let parts: Vec<f64> = text.split(',').map_while(|part| number(part, 0.0, 1e9).ok()).collect();
-    match (parts.as_slice(), text.split(',').count()) {
-        ([load, specialty, time, distance], 4) => {
-            Ok(Weights { load: *load, specialty: *specialty, time: *time, distance: *distance })
-        }
-        _ => Err("--weights are four numbers: load, specialty, time, distance, like 0.4,0.3,0.2,0.1".to_owned()),
-    }
-}
-
-fn number(text: &str, low: f64, high: f64) -> Result<f64, String> {
-    let number = text.parse::<f64>().ok().filter(|number| (low..=high).contains(number));
-    number.ok_or_else(|| format!("`{}` is not a number from {low} to {high}", show(text)))
-}
-
-fn yes_or_no(text: &str) -> Result<bool, String> {
-    text.parse().map_err(|_| format!("`{}` is neither true nor false", show(text)))
-}
-
-fn millis(text: &str) -> Result<u64, String> {
-    let wrong = || format!("`{}` is no duration; written like 30s, 2m or 500ms", show(text));
-    let duration = match text.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|_| wrong())?,
-        Err(_) => humantime::parse_duration(text).map_err(|_| wrong())?,
-    };
-    u64::try_from(duration.as_millis()).map_err(|_| wrong())
-}
-
-fn kitchen(word: &str) -> Result<KitchenId, String> {
-    word.parse().map_err(|_| format!("`{}` is no kitchen id: 1 to 32 of a-z A-Z 0-9 _ - .", show(word)))
-}
-
-fn order(word: &str) -> Result<OrderId, String> {
-    word.parse().map_err(|_| format!("`{}` is no order id: an o and a number, like o42", show(word)))
-}
-
 #[cfg(test)]
 mod tests {
+    use protocol::api::{Algorithm, ItemBody, PolicyChange};
+
     use super::*;
 
     fn id(text: &str) -> KitchenId {
@@ -420,7 +288,18 @@ mod tests {
         );
         assert_eq!(parse("rush stop"), Ok(Command::Change { request: Request::StopRush, reason: None }));
         assert_eq!(parse("drain"), Ok(Command::Act(ActionId::Drain)));
-        assert_eq!(parse("order o7"), Ok(Command::Order(OrderId(7))));
+        assert_eq!(parse("show o7"), Ok(Command::Show(OrderId(7))));
+        let item = |dish: &str, quantity| ItemBody { dish: dish.to_owned(), quantity };
+        let wish = Wish {
+            items: vec![item("pizza", 2), item("fish pie", 1)],
+            zone: Some("Old Town".to_owned()),
+            customer: Some("Ada L".to_owned()),
+            high: Some(true),
+        };
+        assert_eq!(
+            parse("order pizza:2 \"fish pie\" --zone \"Old Town\" --customer \"Ada L\" --priority high"),
+            Ok(Command::Place(Box::new(wish)))
+        );
         assert_eq!(parse("filter load>0.8 hot"), Ok(Command::Filter("load>0.8 hot".to_owned())));
         let change = PolicyChange { algorithm: Some(Algorithm::RoundRobin), ..PolicyChange::default() };
         let request = Request::SetPolicy(Box::new(change));
@@ -436,14 +315,18 @@ mod tests {
             ("drain k1 --deadline", "like --deadline 30s"),
             ("drain k1 --deadline soon", "30s, 2m or 500ms"),
             ("drain a b", "takes nothing like `b`"),
-            ("order", "which one?"),
-            ("order 42", "like o42"),
+            ("show", "which one?"),
+            ("show 42", "like o42"),
+            ("order o42", "show o42"),
+            ("order pizza:0", "1 to 100"),
+            ("order pizza --priority soon", "normal or high"),
             ("rush now", "takes `stop`"),
             ("rush --rate much", "is not a number"),
             ("rush --for 2h", "1 s to 1 h"),
             ("policy", "what is to change"),
             ("policy --weights 1,2", "four numbers"),
             ("policy --migrate maybe", "neither true nor false"),
+            ("policy --time-scale fast", "or median"),
             ("quit now", "takes nothing"),
             ("\u{1b}[2J", "no action is called `␛[2J`"),
         ] {
@@ -459,7 +342,7 @@ mod tests {
         assert_eq!(
             args(actions::get(ActionId::Drain)),
             [
-                Arg::Place { word: "KITCHEN", kind: Kind::Kitchen },
+                Arg::Place { word: "KITCHEN", kind: Kind::Kitchen, many: false },
                 Arg::Option { name: "--deadline", value: Some(("30s", Kind::Value)) },
                 Arg::Option { name: "--force", value: None },
                 Arg::Option { name: "--reason", value: Some(("TEXT", Kind::Text)) },

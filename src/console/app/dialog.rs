@@ -9,6 +9,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use protocol::{KitchenId, OrderId};
 use tui_input::{Input, InputRequest};
 
+use super::order_form::{Field, OrderForm};
 use super::palette::Palette;
 use crate::console::link::Request;
 use crate::console::theme::Theme;
@@ -61,6 +62,8 @@ pub enum Dialog {
     },
     /// A new rush.
     Rush(RushForm),
+    /// A new order.
+    Order(Box<OrderForm>),
     /// To which kitchen.
     Target {
         /// Which order.
@@ -166,6 +169,7 @@ impl Dialog {
             Self::Confirm(question) => question.key(key),
             Self::Typed { question, word, input, missed } => typed_key(question, word, input, missed, key),
             Self::Rush(form) => form.key(key),
+            Self::Order(form) => form.key(key),
             Self::Target { order, kitchens, at, reason, .. } => {
                 target_key(*order, kitchens, at, reason.as_deref(), key)
             }
@@ -184,9 +188,13 @@ impl Dialog {
             Self::Confirm(question) | Self::Typed { question, .. } if question.focus == Focus::Reason => {
                 &mut question.reason
             }
-            Self::Themes { .. } | Self::Confirm(_) | Self::Typed { .. } | Self::Rush(_) | Self::Target { .. } => {
-                return Verdict::Ignored;
-            }
+            Self::Order(form) if form.focus == Field::Customer => &mut form.customer,
+            Self::Themes { .. }
+            | Self::Confirm(_)
+            | Self::Typed { .. }
+            | Self::Rush(_)
+            | Self::Order(_)
+            | Self::Target { .. } => return Verdict::Ignored,
         };
         for character in text.chars().filter(|c| !protocol::text::is_hidden(*c)).take(100) {
             input.handle(InputRequest::InsertChar(character));
@@ -199,6 +207,7 @@ impl Dialog {
             | Self::Confirm(_)
             | Self::Typed { .. }
             | Self::Rush(_)
+            | Self::Order(_)
             | Self::Target { .. } => Verdict::Changed,
         }
     }
@@ -391,6 +400,9 @@ impl RushForm {
     }
 }
 
+/// The longest that is typed, in bytes: a policy with all its options is 330.
+pub(super) const TYPED: usize = 400;
+
 /// Edits a field; says whether anything changed.
 pub(super) fn edit(input: &mut Input, key: KeyEvent) -> bool {
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
@@ -398,7 +410,7 @@ pub(super) fn edit(input: &mut Input, key: KeyEvent) -> bool {
         KeyCode::Char('u') if control => InputRequest::DeleteFromStart,
         KeyCode::Char('w') if control => InputRequest::DeletePrevWord,
         KeyCode::Char(_) if control || key.modifiers.contains(KeyModifiers::ALT) => return false,
-        KeyCode::Char(character) if !protocol::text::is_hidden(character) && input.value().len() < 200 => {
+        KeyCode::Char(character) if !protocol::text::is_hidden(character) && input.value().len() < TYPED => {
             InputRequest::InsertChar(character)
         }
         KeyCode::Backspace => InputRequest::DeletePrevChar,

@@ -211,6 +211,11 @@ impl Moves {
         self.ended.iter().rev()
     }
 
+    /// All that are remembered, in no sequence.
+    pub fn known(&self) -> impl Iterator<Item = &Move> {
+        self.ended.iter().chain(self.in_flight.values().map(|(_, moved)| moved))
+    }
+
     /// Kitchen pairs, the busiest first.
     #[must_use]
     pub fn pairs(&self) -> Vec<((u32, u32), Pair)> {

@@ -4,9 +4,10 @@
 
 use std::time::Duration;
 
-use protocol::{KitchenId, OrderId, api};
+use protocol::{KitchenId, OrderId, WallTime, api};
 
 use crate::console::link::{Answer, Request};
+use crate::console::tape::Answers;
 use crate::console::untrusted::Untrusted;
 
 /// Between two askings of an open page.
@@ -36,6 +37,8 @@ pub struct KitchenPage {
     pub at: usize,
     /// Why nothing came.
     pub error: Option<Untrusted>,
+    /// In a recording: when the newest of it was asked for, by the balancer's clock.
+    pub told: Option<WallTime>,
     asked: Option<Duration>,
 }
 
@@ -80,6 +83,8 @@ pub struct OrderPage {
     pub view: OrderView,
     /// Why nothing came.
     pub error: Option<Untrusted>,
+    /// In a recording: when the newest of it was asked for, by the balancer's clock.
+    pub told: Option<WallTime>,
     asked: Option<Duration>,
 }
 
@@ -87,7 +92,8 @@ impl Page {
     /// A kitchen's page.
     #[must_use]
     pub fn kitchen(id: KitchenId) -> Self {
-        let page = KitchenPage { id, view: None, orders: None, selected: None, at: 0, error: None, asked: None };
+        let page =
+            KitchenPage { id, view: None, orders: None, selected: None, at: 0, error: None, told: None, asked: None };
         Self::Kitchen(Box::new(page))
     }
 
@@ -114,6 +120,14 @@ impl Page {
                 vec![Request::Kitchen(page.id.clone()), Request::OrdersOf(page.id.clone())]
             }
             Self::Order(page) => page.ask(now),
+        }
+    }
+
+    /// Shows what was recorded of it; says whether it looks different.
+    pub fn recall(&mut self, answers: &Answers) -> bool {
+        match self {
+            Self::Kitchen(page) => page.recall(answers),
+            Self::Order(page) => page.recall(answers),
         }
     }
 
@@ -148,7 +162,7 @@ impl OrderPage {
     #[must_use]
     pub fn new(id: OrderId) -> Self {
         let (order, explain, history) = (None, None, None);
-        Self { id, order, explain, history, back: 0, view: OrderView::Facts, error: None, asked: None }
+        Self { id, order, explain, history, back: 0, view: OrderView::Facts, error: None, told: None, asked: None }
     }
 
     /// When it wants to ask again.
@@ -175,6 +189,14 @@ impl OrderPage {
         }
     }
 
+    /// Shows what was recorded of it; says whether it looks different.
+    pub fn recall(&mut self, answers: &Answers) -> bool {
+        let (order, explain, history) = (answers.order(self.id), answers.explain(self.id), answers.history(self.id));
+        self.told =
+            [order.as_ref().map(at), explain.as_ref().map(at), history.as_ref().map(at)].into_iter().flatten().max();
+        put(&mut self.order, order) | put(&mut self.explain, explain) | put(&mut self.history, history)
+    }
+
     /// Scrolls the history; down is towards the newest.
     pub fn scroll(&mut self, by: isize) {
         let count = self.history.as_ref().map_or(0, |history| history.events.len());
@@ -188,6 +210,18 @@ impl KitchenPage {
         let count = self.orders.as_ref().map_or(0, |page| page.orders.len());
         self.at = self.at.saturating_add_signed(by).min(count.saturating_sub(1));
         self.selected = self.orders.as_ref().and_then(|page| page.orders.get(self.at)).map(|order| order.id);
+    }
+
+    fn recall(&mut self, answers: &Answers) -> bool {
+        let (view, orders) = (answers.kitchen(&self.id), answers.orders_of(&self.id));
+        self.told = [view.as_ref().map(at), orders.as_ref().map(at)].into_iter().flatten().max();
+        let sorted = orders.map(|(at, mut page)| {
+            page.orders.sort_by_key(|order| !order.state.is_open());
+            (at, page)
+        });
+        let changed = put(&mut self.view, view) | put(&mut self.orders, sorted);
+        self.find_selected();
+        changed
     }
 
     fn find_selected(&mut self) {
@@ -204,6 +238,18 @@ fn replace<T: Clone + PartialEq>(place: &mut Option<T>, with: &T) -> bool {
     if changed {
         *place = Some(with.clone());
     }
+    changed
+}
+
+fn at<T>(told: &(WallTime, T)) -> WallTime {
+    told.0
+}
+
+/// What is known now, or that nothing is.
+fn put<T: PartialEq>(place: &mut Option<T>, told: Option<(WallTime, T)>) -> bool {
+    let told = told.map(|(_, told)| told);
+    let changed = *place != told;
+    *place = told;
     changed
 }
 

@@ -10,6 +10,7 @@ use tui_input::Input;
 
 use super::city::City;
 use super::command::{self, Arg, Kind};
+use super::dialog::TYPED;
 use crate::console::actions::{self, ACTIONS, Action};
 use crate::console::theme;
 use crate::console::untrusted::Untrusted;
@@ -66,7 +67,7 @@ impl Palette {
 
     /// Puts a line in.
     pub fn put(&mut self, line: &str) {
-        let kept: String = line.chars().filter(|c| !protocol::text::is_hidden(*c)).take(200).collect();
+        let kept: String = line.chars().filter(|c| !protocol::text::is_hidden(*c)).take(TYPED).collect();
         self.input = Input::new(kept);
     }
 
@@ -152,7 +153,7 @@ fn names(typed: &str, things: &Things<'_>) -> Vec<Candidate> {
     }
     for id in things.orders.iter().copied().chain(typed.parse().ok()) {
         let id = id.to_string();
-        offer(fuzzy(typed, &id), &|| whole(format!("order {id}"), &Untrusted::new(&id), "order"));
+        offer(fuzzy(typed, &id), &|| whole(format!("show {id}"), &Untrusted::new(&id), "order"));
     }
     found.sort_by_key(|(score, at, _)| (*score, *at));
     let worst = found.first().map_or(0, |(score, ..)| score + FARTHEST);
@@ -219,7 +220,7 @@ fn values(known: &[Arg], before: &[String], word: &str, things: &Things<'_>) -> 
     let mut places_before = before.iter().filter(|word| !word.starts_with("--")).count();
     for arg in known {
         match arg {
-            Arg::Place { word: example, kind } if places_before == 0 && !word.starts_with("--") => {
+            Arg::Place { word: example, kind, many } if (*many || places_before == 0) && !word.starts_with("--") => {
                 offered.extend(of_kind(*kind, example, things));
                 places_before = usize::MAX;
             }
@@ -257,6 +258,11 @@ fn of_kind(kind: Kind, example: &str, things: &Things<'_>) -> Vec<Value> {
             let safe = city.zones.iter().filter(|zone| !zone.raw.chars().any(protocol::text::is_hidden));
             safe.map(|zone| (zone.raw.clone(), zone.name.clone(), format!("{} kitchens", zone.kitchens))).collect()
         }
+        Kind::Dish => {
+            let safe = city.dishes.iter().filter(|dish| !dish.raw.chars().any(protocol::text::is_hidden));
+            safe.map(|dish| (dish.raw.clone(), dish.name.clone(), "dish; pizza:2 is two".to_owned())).collect()
+        }
+        Kind::Priority => plain(&["normal", "high"]),
         Kind::Theme => theme::names().iter().map(|name| (name.clone(), Untrusted::new(name), String::new())).collect(),
         Kind::Sort => plain(&["load", "name", "queue", "health"]),
         Kind::Algorithm => plain(&Algorithm::ALL.map(Algorithm::word)),
@@ -312,7 +318,7 @@ mod tests {
     fn a_line_is_completed_word_by_word() {
         assert_eq!(lines("dr")[0], "drain ");
         assert_eq!(lines("unc")[0], "uncordon ");
-        assert_eq!(lines("o42")[0], "order o42");
+        assert_eq!(lines("o42")[0], "show o42");
         assert_eq!(lines("nord")[0], "theme nord");
         assert_eq!(lines("migrate "), ["migrate o42", "migrate o7", "migrate --reason"]);
         assert_eq!(lines("drain k1 --"), ["drain k1 --deadline", "drain k1 --force", "drain k1 --reason"]);

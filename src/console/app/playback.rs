@@ -11,7 +11,7 @@ use super::{App, Effects, Link, Screen, Sound};
 use crate::console::actions::{Action, ActionId, Context};
 use crate::console::keymap::Found;
 use crate::console::replay::{Replay, Steer};
-use crate::console::tape::{Fold, Line};
+use crate::console::tape::{Fold, Line, Told};
 use crate::console::untrusted::Untrusted;
 
 /// On the screen of recordings these move along the scrubber, elsewhere the cursor.
@@ -43,10 +43,27 @@ impl App {
         };
         self.heard = fold.heard.map(|(at, age_ms)| (ms(at), age_ms));
         (self.live, self.frozen, self.toast) = (fold.city, None, None);
+        self.answers = fold.answers;
         self.rows.forget_times();
         self.rows.rebuild(&self.live, self.now);
         self.relayout();
         (effects.dirty, effects.urgent) = (true, true);
+    }
+
+    /// A page was told something when this was recorded.
+    pub(super) fn recall(&mut self, told: Told) {
+        self.answers.take(self.live.at, told);
+    }
+
+    /// What pages were told up to this moment stands on the pages that are open; says whether one looks different. The balancer
+    /// can not be asked.
+    pub(super) fn recall_pages(&mut self) -> bool {
+        if self.replay.is_none() {
+            return false;
+        }
+        let answers = &self.answers;
+        let changed = self.pages.iter_mut().map(|page| page.recall(answers)).fold(false, |any, one| any | one);
+        changed | self.ledger.order.as_mut().is_some_and(|order| order.recall(answers))
     }
 
     /// The deck moved.

@@ -19,6 +19,7 @@ impl App {
             return;
         }
         effects.urgent = true;
+        self.take_fresh();
         match event.kind {
             MouseEventKind::ScrollDown => self.go(WHEEL),
             MouseEventKind::ScrollUp => self.go(-WHEEL),

@@ -47,7 +47,7 @@ impl App {
             }
         });
         let chosen = self.ledger.order.as_ref().map(|page| page.id);
-        for id in on_pages.chain(chosen).chain(self.city().moves.orders()).take(300) {
+        for id in on_pages.chain(chosen).chain(self.chosen_order()).chain(self.city().moves.orders()).take(300) {
             if !seen.contains(&id) {
                 seen.push(id);
             }
@@ -144,7 +144,8 @@ impl App {
                 }
                 self.pages.push(Page::kitchen(id));
             }
-            Command::Order(id) => self.open_order(id, OrderView::Facts),
+            Command::Place(wish) => self.open_order_form(&wish, effects),
+            Command::Show(id) => self.open_order(id, OrderView::Facts),
             Command::Explain(id) => self.open_order(id, OrderView::Why),
             Command::Line(id) => self.open_order(id, OrderView::Line),
             Command::Filter(text) => self.run_filter(&text, effects),

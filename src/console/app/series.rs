@@ -125,17 +125,22 @@ impl Series {
     /// Orders a second in `columns` equal steps of the last five minutes: the mean of what is known.
     #[must_use]
     pub fn rate(&self, columns: usize) -> Vec<Option<f64>> {
-        if columns == 0 {
-            return Vec::new();
-        }
         let all: Vec<Option<f64>> =
             self.last(SECONDS).map(|second| second.and_then(|second| second.accepted).map(f64::from)).collect();
-        let step = |column: usize| {
-            &all[column * SECONDS / columns
-                ..((column + 1) * SECONDS / columns).max(column * SECONDS / columns + 1).min(SECONDS)]
-        };
-        (0..columns).map(|column| mean(step(column))).collect()
+        (0..columns).map(|column| mean(&all[seconds_of(column, columns)])).collect()
     }
+
+    /// Seconds in `columns` equal steps of the last five minutes, absent ones where nothing was seen.
+    pub fn steps(&self, columns: usize) -> impl Iterator<Item = Vec<Option<&Second>>> {
+        let all: Vec<Option<&Second>> = self.last(SECONDS).collect();
+        (0..columns).map(move |column| all[seconds_of(column, columns)].to_vec())
+    }
+}
+
+/// Which of the last five minutes' seconds a column shows: at least one.
+fn seconds_of(column: usize, columns: usize) -> std::ops::Range<usize> {
+    let from = column * SECONDS / columns;
+    from..((column + 1) * SECONDS / columns).max(from + 1).min(SECONDS)
 }
 
 fn mean(samples: &[Option<f64>]) -> Option<f64> {

@@ -55,6 +55,7 @@ pub fn inverse(city: &City, policy: Option<&PolicyView>, request: &Request) -> I
             Some(before) => is(Request::SetPolicy(Box::new(back(before, change)))),
             None => Inverse::None("what was set before is not known"),
         },
+        Request::Place(_) => Inverse::None("a placed order is called off with cancel"),
         Request::Migrate { .. } => Inverse::None("a migration is not taken back; migrate it once more"),
         Request::Release(_) => Inverse::None("a release has no undo: the order is on its way again"),
         Request::Cancel(_) => Inverse::None("a cancelled order has ended; it cannot come back"),
@@ -65,7 +66,7 @@ pub fn inverse(city: &City, policy: Option<&PolicyView>, request: &Request) -> I
         | Request::Kitchen(_)
         | Request::OrdersOf(_)
         | Request::Migrations
-        | Request::Kitchens
+        | Request::Actions { .. }
         | Request::Policy => Inverse::None("nothing was changed"),
     }
 }
@@ -99,42 +100,122 @@ fn back(before: &PolicyView, change: &PolicyChange) -> PolicyChange {
     }
 }
 
-/// What a change of the policy changes, a line each: `algorithm  weighted-score -> round-robin`.
+/// The policy after a change.
+#[must_use]
+pub fn applied(before: &PolicyView, change: &PolicyChange) -> PolicyView {
+    PolicyView {
+        algorithm: change.algorithm.unwrap_or(before.algorithm),
+        weights: change.weights.unwrap_or(before.weights),
+        time_scale_ms: change.time_scale_ms.unwrap_or(before.time_scale_ms),
+        distance_scale_km: change.distance_scale_km.unwrap_or(before.distance_scale_km),
+        overload_threshold: change.overload_threshold.unwrap_or(before.overload_threshold),
+        calm_threshold: change.calm_threshold.unwrap_or(before.calm_threshold),
+        available_threshold: change.available_threshold.unwrap_or(before.available_threshold),
+        max_migrations_per_cycle: change.max_migrations_per_cycle.unwrap_or(before.max_migrations_per_cycle),
+        cycle_ms: change.cycle_ms.unwrap_or(before.cycle_ms),
+        min_stay_ms: change.min_stay_ms.unwrap_or(before.min_stay_ms),
+        max_hops: change.max_hops.unwrap_or(before.max_hops),
+        migrate: change.migrate.unwrap_or(before.migrate),
+        steal: change.steal.unwrap_or(before.steal),
+        handover: change.handover.unwrap_or(before.handover),
+        handover_max_wait_ms: change.handover_max_wait_ms.unwrap_or(before.handover_max_wait_ms),
+        max_wait_ms: change.max_wait_ms.unwrap_or(before.max_wait_ms),
+    }
+}
+
+/// A policy in words, each with its name: all of it, in the sequence of the arguments.
+fn told(policy: &PolicyView) -> [(&'static str, String); 16] {
+    let ms = crate::console::view::text::ms;
+    let w = policy.weights;
+    [
+        ("algorithm", policy.algorithm.to_string()),
+        ("weights", format!("{},{},{},{}", w.load, w.specialty, w.time, w.distance)),
+        ("time scale", policy.time_scale_ms.map_or_else(|| "the fleet's median".to_owned(), ms)),
+        ("distance scale", format!("{} km", policy.distance_scale_km)),
+        ("overload threshold", policy.overload_threshold.to_string()),
+        ("calm threshold", policy.calm_threshold.to_string()),
+        ("available threshold", policy.available_threshold.to_string()),
+        ("migrations a cycle", policy.max_migrations_per_cycle.to_string()),
+        ("cycle", ms(policy.cycle_ms)),
+        ("shortest stay", ms(policy.min_stay_ms)),
+        ("most hops", policy.max_hops.to_string()),
+        ("migrate", policy.migrate.to_string()),
+        ("steal", policy.steal.to_string()),
+        ("handover", policy.handover.to_string()),
+        ("longest handover", ms(policy.handover_max_wait_ms)),
+        ("longest wait", ms(policy.max_wait_ms)),
+    ]
+}
+
+/// What a change of the policy changes, a line each: `algorithm: weighted-score -> round-robin`. What it names and leaves as
+/// it is, is said too.
 #[must_use]
 pub fn differences(before: &PolicyView, change: &PolicyChange) -> Vec<String> {
-    let weights = |w: &protocol::api::Weights| format!("{},{},{},{}", w.load, w.specialty, w.time, w.distance);
-    let line = |name: &str, before: String, after: Option<String>| {
-        after.map(|after| {
+    let after = told(&applied(before, change));
+    let named = named(change);
+    let lines = told(before).into_iter().zip(after).zip(named).filter(|(_, named)| *named);
+    lines
+        .map(|(((name, before), (_, after)), _)| {
             if before == after { format!("{name}: {before}, as it is") } else { format!("{name}: {before} -> {after}") }
         })
-    };
-    let ms = crate::console::view::text::ms;
+        .collect()
+}
+
+/// Which values a change names, in the sequence of [`told`].
+fn named(change: &PolicyChange) -> [bool; 16] {
     [
-        line("algorithm", before.algorithm.to_string(), change.algorithm.map(|new| new.to_string())),
-        line("weights", weights(&before.weights), change.weights.as_ref().map(weights)),
-        line(
-            "overload threshold",
-            before.overload_threshold.to_string(),
-            change.overload_threshold.map(|n| n.to_string()),
-        ),
-        line("calm threshold", before.calm_threshold.to_string(), change.calm_threshold.map(|n| n.to_string())),
-        line(
-            "available threshold",
-            before.available_threshold.to_string(),
-            change.available_threshold.map(|n| n.to_string()),
-        ),
-        line(
-            "migrations a cycle",
-            before.max_migrations_per_cycle.to_string(),
-            change.max_migrations_per_cycle.map(|n| n.to_string()),
-        ),
-        line("most hops", before.max_hops.to_string(), change.max_hops.map(|n| n.to_string())),
-        line("longest wait", ms(before.max_wait_ms), change.max_wait_ms.map(ms)),
-        line("migrate", before.migrate.to_string(), change.migrate.map(|on| on.to_string())),
-        line("steal", before.steal.to_string(), change.steal.map(|on| on.to_string())),
-        line("handover", before.handover.to_string(), change.handover.map(|on| on.to_string())),
+        change.algorithm.is_some(),
+        change.weights.is_some(),
+        change.time_scale_ms.is_some(),
+        change.distance_scale_km.is_some(),
+        change.overload_threshold.is_some(),
+        change.calm_threshold.is_some(),
+        change.available_threshold.is_some(),
+        change.max_migrations_per_cycle.is_some(),
+        change.cycle_ms.is_some(),
+        change.min_stay_ms.is_some(),
+        change.max_hops.is_some(),
+        change.migrate.is_some(),
+        change.steal.is_some(),
+        change.handover.is_some(),
+        change.handover_max_wait_ms.is_some(),
+        change.max_wait_ms.is_some(),
     ]
-    .into_iter()
-    .flatten()
-    .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::api::{Algorithm, Weights};
+
+    use super::*;
+
+    #[test]
+    fn a_change_of_everything_is_told_and_taken_back_to_the_letter() {
+        let before = PolicyView { time_scale_ms: Some(900), ..PolicyView::default() };
+        let change = PolicyChange {
+            algorithm: Some(Algorithm::RoundRobin),
+            weights: Some(Weights { load: 1.0, specialty: 0.0, time: 0.0, distance: 0.0 }),
+            time_scale_ms: Some(None),
+            distance_scale_km: Some(7.5),
+            overload_threshold: Some(0.81),
+            calm_threshold: Some(0.61),
+            available_threshold: Some(0.41),
+            max_migrations_per_cycle: Some(9),
+            cycle_ms: Some(777),
+            min_stay_ms: Some(333),
+            max_hops: Some(8),
+            migrate: Some(false),
+            steal: Some(false),
+            handover: Some(false),
+            handover_max_wait_ms: Some(4_321),
+            max_wait_ms: Some(12_345),
+        };
+        let after = applied(&before, &change);
+        let lines = differences(&before, &change);
+        assert_eq!(lines.len(), 16);
+        assert!(lines.iter().all(|line| line.contains(" -> ")), "{lines:#?}");
+        assert_eq!(applied(&after, &back(&before, &change)), before);
+        let one = PolicyChange { cycle_ms: Some(before.cycle_ms), ..PolicyChange::default() };
+        assert_eq!(differences(&before, &one), ["cycle: 500 ms, as it is"]);
+    }
 }

@@ -11,12 +11,21 @@ use protocol::feed::Tone;
 use serde::{Deserialize, Serialize};
 
 use super::line::{Record, Said};
+use super::told::Answers;
 use crate::console::app::city::City;
 use crate::console::app::series::SECONDS;
 use crate::console::untrusted::Untrusted;
 
 /// Lines of the trail that are kept: more than a screen shows.
 const TRAIL: usize = 200;
+
+/// When a lost link is tried again that never is: the recording is damaged there.
+pub(in crate::console) const NEVER: u64 = u64::MAX;
+
+/// What is said of a damaged line.
+pub(in crate::console) fn damaged(offset: u64) -> String {
+    format!("the recording is damaged at byte {offset}")
+}
 
 /// The link at a moment of the recording.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +66,9 @@ pub struct Fold {
     pub(in crate::console) session: Option<(WallTime, u64)>,
     /// The operator's trail.
     pub notes: Notes,
+    /// What pages were told.
+    #[serde(default)]
+    pub answers: Answers,
 }
 
 /// Keys, marks and losses.
@@ -88,10 +100,14 @@ impl Notes {
                 }
                 ("link", format!("lost: {why}"))
             }
-            Said::Connecting(_) => return,
+            Said::Connecting(_) | Said::Told(_) | Said::Picture(_) => return,
             Said::Key(key) => ("key", key.clone()),
             Said::Mark(text) => ("mark", text.clone()),
             Said::Gap(records) => ("gap", format!("{records} records are missing: the disk was too slow")),
+            Said::Damaged(offset) => {
+                self.linked = false;
+                ("gap", damaged(*offset))
+            }
             Said::Session(at) => {
                 self.linked = false;
                 ("session", format!("begins {}", at.clock()))
@@ -142,6 +158,18 @@ impl Fold {
             }
             Said::Session(at) => {
                 self.session = Some((*at, record.t));
+                0
+            }
+            Said::Told(told) => {
+                self.answers.take(self.city.at, (**told).clone());
+                0
+            }
+            Said::Damaged(offset) => {
+                self.line = Line::Lost(Untrusted::new(&damaged(*offset)), NEVER);
+                0
+            }
+            Said::Picture(fold) => {
+                *self = (**fold).clone();
                 0
             }
             Said::Key(_) | Said::Mark(_) | Said::Gap(_) => 0,

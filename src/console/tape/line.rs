@@ -7,9 +7,13 @@ use protocol::feed::Frame;
 use serde::{Deserialize, Serialize};
 
 use super::fold::Fold;
+use super::sum::seal;
+use super::told::Told;
 
 /// The version of the format; a reader refuses higher ones.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
+/// From this version on every line is sealed.
+pub(super) const SEALED: u32 = 2;
 
 /// The first line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +26,7 @@ pub(super) struct Header {
 }
 
 /// One record.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Record {
     /// Milliseconds since the recording began.
     pub t: u64,
@@ -31,7 +35,7 @@ pub struct Record {
 }
 
 /// What can happen.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Said {
     /// A frame of the feed.
     Frame(Box<Frame>),
@@ -43,10 +47,16 @@ pub enum Said {
     Key(String),
     /// The operator, or a drill, says so.
     Mark(String),
+    /// A page was told this.
+    Told(Box<Told>),
     /// So many records are missing: the disk was too slow.
     Gap(u64),
     /// The recording goes on after a pause; the recorder's wall clock now.
     Session(WallTime),
+    /// Never written: here the file is damaged; the place of the line.
+    Damaged(u64),
+    /// Never written: the picture of the keyframe after a damage.
+    Picture(Box<Fold>),
 }
 
 /// A record as it is written: one of the fields after `t`.
@@ -64,6 +74,8 @@ pub(super) struct Raw {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     mark: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    told: Option<Box<Told>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     gap: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     session: Option<WallTime>,
@@ -78,8 +90,11 @@ impl From<Record> for Raw {
             Said::Connecting(url) => Self { connecting: Some(url), ..raw },
             Said::Key(key) => Self { key: Some(key), ..raw },
             Said::Mark(text) => Self { mark: Some(text), ..raw },
+            Said::Told(told) => Self { told: Some(told), ..raw },
             Said::Gap(records) => Self { gap: Some(records), ..raw },
             Said::Session(at) => Self { session: Some(at), ..raw },
+            // What reading makes of a file is not written into another.
+            Said::Damaged(_) | Said::Picture(_) => raw,
         }
     }
 }
@@ -90,7 +105,8 @@ impl Raw {
         let said = self.frame.map(Said::Frame);
         let said = said.or_else(|| self.lost.map(|(why, retry_ms)| Said::Lost(why, retry_ms)));
         let said = said.or_else(|| self.connecting.map(Said::Connecting)).or_else(|| self.key.map(Said::Key));
-        let said = said.or_else(|| self.mark.map(Said::Mark)).or_else(|| self.gap.map(Said::Gap));
+        let said = said.or_else(|| self.mark.map(Said::Mark)).or_else(|| self.told.map(Said::Told));
+        let said = said.or_else(|| self.gap.map(Said::Gap));
         Some(Record { t: self.t, said: said.or_else(|| self.session.map(Said::Session))? })
     }
 }
@@ -137,7 +153,7 @@ pub(super) fn encode_header(at: WallTime) -> Vec<u8> {
 /// Our own types always become JSON: their keys are strings and no number is an infinity.
 fn ended(line: serde_json::Result<Vec<u8>>) -> Vec<u8> {
     let mut line = line.unwrap_or_default();
-    line.push(b'\n');
+    seal(&mut line);
     line
 }
 
@@ -159,10 +175,10 @@ mod tests {
             let line = encode(record.clone());
             assert_eq!(line.last(), Some(&b'\n'));
             let raw: Raw = serde_json::from_slice(&line).expect("JSON");
-            assert_eq!(raw.record(), Some(record));
+            assert_eq!(format!("{:?}", raw.record()), format!("{:?}", Some(record)));
         }
         let raw: Raw = serde_json::from_str("{\"t\":1,\"smell\":\"basil\"}").expect("JSON");
-        assert_eq!(raw.record(), None);
+        assert!(raw.record().is_none());
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! Reading a recording: open, seek, read on.
 //!
-//! Owns the places of the keyframes. Opening reads the header, the tail, and the first bytes of each keyframe; seeking
+//! Owns where reading goes on. Opening reads the header, the tail, the last keyframe, and the first bytes of the others; seeking
 //! decodes one keyframe and what follows it.
+//!
+//! - What is not as it was written is passed over up to the next whole keyframe, and said with its place.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -10,12 +13,12 @@ use std::path::Path;
 use protocol::WallTime;
 
 use super::fold::Fold;
-use super::line::{Header, KEYFRAME, Keyframe, Raw, Record, VERSION, head};
+use super::keys::Key;
+use super::line::{Header, KEYFRAME, Keyframe, Raw, Record, SEALED, Said, VERSION, head};
+use super::sum::{Seal, check};
 
 /// The tail is searched backwards in steps of this.
 const STEP: u64 = 1024 * 1024;
-/// A keyframe's head is within this.
-const HEAD: u64 = 128;
 /// The longest line: the snapshot of 10,000 kitchens is 3 MB, a keyframe of as many about 5 MB.
 const LINE_MAX: u64 = 64 * 1024 * 1024;
 
@@ -33,37 +36,39 @@ pub enum BadTape {
     Newer(u32),
 }
 
-/// A keyframe's place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Key {
-    /// Milliseconds since the recording began.
-    pub t: u64,
-    /// Bad events since the keyframe before.
-    pub bad: u64,
-    offset: u64,
-}
-
 /// An open recording.
 #[derive(Debug)]
 pub struct Tape {
-    file: BufReader<File>,
+    pub(super) file: BufReader<File>,
     /// Where the next line begins.
-    at: u64,
+    pub(super) at: u64,
     /// After the last whole line.
-    end: u64,
+    pub(super) end: u64,
     torn: u64,
     keys: Vec<Key>,
     began: WallTime,
     length: u64,
     first: u64,
+    /// Whether every line has a checksum.
+    sealed: bool,
+    /// The next keyframe is the picture, because there was a damage before it.
+    lost: bool,
+    /// When the last record was that was read.
+    seen: u64,
     /// Lines that could not be read.
     skipped: u64,
+    /// Places of lines that are not as they were written, as far as they were met.
+    damaged: BTreeSet<u64>,
 }
 
 enum Item {
     Record(Record),
-    Keyframe,
+    /// Its time, and the line.
+    Keyframe(u64, Vec<u8>),
+    /// Unknown to this version, or damaged in a file without checksums.
     Unreadable,
+    /// Not as it was written.
+    Damaged,
 }
 
 impl Tape {
@@ -75,17 +80,41 @@ impl Tape {
         let mut file = BufReader::with_capacity(256 * 1024, File::open(path)?);
         let bytes = file.seek(SeekFrom::End(0))?;
         let header = first_line(&mut file)?;
-        if header.1.version > VERSION {
-            return Err(BadTape::Newer(header.1.version));
+        if let Some((_, header)) = header.as_ref().filter(|(_, header)| header.version > VERSION) {
+            return Err(BadTape::Newer(header.version));
         }
-        let end = after_last_newline(&mut file, bytes)?.max(header.0);
-        let (first, began) = (header.0, header.1.at);
-        let mut tape =
-            Self { file, at: first, end, torn: bytes - end, keys: Vec::new(), began, length: 0, first, skipped: 0 };
-        tape.find_keys()?;
+        let first = header.as_ref().map_or(0, |header| header.0);
+        let end = after_last_newline(&mut file, bytes)?.max(first);
+        let mut tape = Self {
+            file,
+            at: first,
+            end,
+            torn: bytes - end,
+            keys: Vec::new(),
+            began: WallTime(0),
+            length: 0,
+            first,
+            sealed: header.as_ref().is_none_or(|header| header.1.version >= SEALED),
+            lost: false,
+            seen: 0,
+            skipped: 0,
+            damaged: BTreeSet::new(),
+        };
+        tape.keys = tape.find_keys()?;
+        tape.began = match header {
+            Some((_, header)) => header.at,
+            None => tape.began_by_keyframe()?,
+        };
         tape.length = tape.find_length()?;
         tape.go(first)?;
         Ok(tape)
+    }
+
+    /// A damaged header: when the recording began, as a whole keyframe tells. Without one it is no recording.
+    fn began_by_keyframe(&mut self) -> Result<WallTime, BadTape> {
+        let fold = self.nearest(u64::MAX)?;
+        let (wall, t) = fold.session.ok_or(BadTape::NotOne)?;
+        Ok(WallTime(wall.0.saturating_sub(t)))
     }
 
     /// Milliseconds from its beginning to its last record.
@@ -118,6 +147,11 @@ impl Tape {
         self.skipped
     }
 
+    /// Places of damaged lines that were met so far.
+    pub fn damaged(&self) -> impl ExactSizeIterator<Item = u64> {
+        self.damaged.iter().copied()
+    }
+
     /// Keyframes, oldest first.
     #[must_use]
     pub fn keys(&self) -> &[Key] {
@@ -137,22 +171,56 @@ impl Tape {
         Ok(fold)
     }
 
-    /// The next record not after `t`; none: the next is later, or there is none.
+    /// The next record not after `t`; none: the next is later, or there is none. A damage is one, and so is the picture after
+    /// it.
     ///
     /// # Errors
     /// The file cannot be read.
     pub fn peek_until(&mut self, t: u64) -> Result<Option<Record>, BadTape> {
         loop {
-            let here = self.at;
+            let here = (self.at, self.lost);
             match self.next()? {
                 None => return Ok(None),
                 Some(Item::Record(record)) if record.t > t => {
-                    self.go(here)?;
+                    self.go_back(here)?;
                     return Ok(None);
                 }
-                Some(Item::Record(record)) => return Ok(Some(record)),
-                Some(Item::Keyframe) => {}
+                Some(Item::Record(record)) => {
+                    self.seen = record.t;
+                    return Ok(Some(record));
+                }
+                Some(Item::Keyframe(at, _)) if self.lost && at > t => {
+                    self.go_back(here)?;
+                    return Ok(None);
+                }
+                Some(Item::Keyframe(at, line)) if self.lost => {
+                    let Some(fold) = picture(&line) else { continue };
+                    (self.lost, self.seen) = (false, at);
+                    return Ok(Some(Record { t: at, said: Said::Picture(Box::new(fold)) }));
+                }
+                Some(Item::Keyframe(..)) => {}
                 Some(Item::Unreadable) => self.skipped += 1,
+                Some(Item::Damaged) => {
+                    self.damaged.insert(here.0);
+                    self.lost = true;
+                    self.pass_to_keyframe()?;
+                    return Ok(Some(Record { t: self.seen, said: Said::Damaged(here.0) }));
+                }
+            }
+        }
+    }
+
+    /// Passes over what follows a damage, up to the next whole keyframe.
+    fn pass_to_keyframe(&mut self) -> Result<(), BadTape> {
+        loop {
+            let here = (self.at, self.lost);
+            match self.next()? {
+                None => return Ok(()),
+                Some(Item::Keyframe(_, line)) if picture(&line).is_some() => return self.go_back(here),
+                Some(Item::Damaged) => {
+                    self.damaged.insert(here.0);
+                }
+                Some(Item::Keyframe(..) | Item::Record(_) | Item::Unreadable) => {}
             }
         }
     }
@@ -162,7 +230,10 @@ impl Tape {
     /// # Errors
     /// The file cannot be read.
     pub fn next_at(&mut self) -> Result<Option<u64>, BadTape> {
-        self.next_that(|_| true)
+        self.next_that(|item| match item {
+            Item::Record(record) => Some(record.t),
+            Item::Keyframe(..) | Item::Unreadable | Item::Damaged => None,
+        })
     }
 
     /// When the next frame comes.
@@ -170,21 +241,28 @@ impl Tape {
     /// # Errors
     /// The file cannot be read.
     pub fn next_frame_at(&mut self) -> Result<Option<u64>, BadTape> {
-        self.next_that(|record| matches!(record.said, super::Said::Frame(_)))
+        self.next_that(|item| match item {
+            Item::Record(Record { t, said: Said::Frame(_) }) => Some(*t),
+            Item::Record(_) | Item::Keyframe(..) | Item::Unreadable | Item::Damaged => None,
+        })
     }
 
-    fn next_that(&mut self, wanted: impl Fn(&Record) -> bool) -> Result<Option<u64>, BadTape> {
-        let here = self.at;
+    /// When the next item of a kind comes. Behind a damage that is the next picture, whatever was asked for; a damage comes now.
+    fn next_that(&mut self, wanted: impl Fn(&Item) -> Option<u64>) -> Result<Option<u64>, BadTape> {
+        let here = (self.at, self.lost);
         let mut found = None;
         while let Some(item) = self.next()? {
-            if let Item::Record(record) = item
-                && wanted(&record)
-            {
-                found = Some(record.t);
+            found = match &item {
+                Item::Keyframe(t, _) if self.lost => Some(*t),
+                Item::Damaged if !self.lost => Some(self.seen),
+                _ if self.lost => None,
+                item => wanted(item),
+            };
+            if found.is_some() {
                 break;
             }
         }
-        self.go(here)?;
+        self.go_back(here)?;
         Ok(found)
     }
 
@@ -199,7 +277,7 @@ impl Tape {
             self.go(from)?;
             let mut found = None;
             while let Some(record) = self.peek_until(t.saturating_sub(1))? {
-                if matches!(record.said, super::Said::Frame(_)) {
+                if matches!(record.said, Said::Frame(_) | Said::Picture(_)) {
                     found = Some(record.t);
                 }
             }
@@ -214,11 +292,18 @@ impl Tape {
     fn nearest(&mut self, t: u64) -> Result<Fold, BadTape> {
         for at in (0..self.keys.partition_point(|key| key.t <= t)).rev() {
             self.go(self.keys[at].offset)?;
-            let mut line = Vec::new();
-            self.line(&mut line)?;
-            let keyframe = serde_json::from_slice::<Keyframe<Fold>>(&line).ok();
-            if let Some(fold) = keyframe.and_then(|keyframe| keyframe.fold.restored()) {
-                return Ok(fold);
+            let here = self.at;
+            match self.next()? {
+                Some(Item::Keyframe(_, line)) => {
+                    if let Some(fold) = picture(&line) {
+                        self.seen = fold.t;
+                        return Ok(fold);
+                    }
+                }
+                Some(Item::Damaged) => {
+                    self.damaged.insert(here);
+                }
+                Some(Item::Record(_) | Item::Unreadable) | None => {}
             }
         }
         self.go(self.first)?;
@@ -230,8 +315,12 @@ impl Tape {
         if !self.line(&mut line)? {
             return Ok(None);
         }
+        if self.sealed && check(&line) != Seal::Whole {
+            return Ok(Some(Item::Damaged));
+        }
         if line.starts_with(KEYFRAME.as_bytes()) {
-            return Ok(Some(Item::Keyframe));
+            let t = head(&line[..line.len().min(128)]).map(|(t, ..)| t);
+            return Ok(Some(t.map_or(Item::Unreadable, |t| Item::Keyframe(t, line))));
         }
         let record = serde_json::from_slice::<Raw>(&line).ok().and_then(Raw::record);
         Ok(Some(record.map_or(Item::Unreadable, Item::Record)))
@@ -246,86 +335,46 @@ impl Tape {
     }
 
     fn go(&mut self, offset: u64) -> Result<(), BadTape> {
+        (self.lost, self.seen) = (false, 0);
+        self.go_back((offset, false))
+    }
+
+    /// To where reading was before.
+    fn go_back(&mut self, (offset, lost): (u64, bool)) -> Result<(), BadTape> {
         // Relative, so that a short way stays in the buffer.
         let by = i64::try_from(offset).unwrap_or(i64::MAX) - i64::try_from(self.at).unwrap_or(i64::MAX);
         self.file.seek_relative(by)?;
-        self.at = offset;
+        (self.at, self.lost) = (offset, lost);
         Ok(())
-    }
-
-    /// Follows the keyframes from the last one back. Where the chain is broken, what lies before is folded from the header.
-    fn find_keys(&mut self) -> Result<(), BadTape> {
-        let mut keys: Vec<Key> = Vec::new();
-        let mut next = self.last_keyframe()?;
-        while let Some(offset) = next {
-            let Some((t, prev, bad)) = self.key_head(offset)? else { break };
-            // Backwards in place and in time, or it is not a chain.
-            if prev >= offset || keys.last().is_some_and(|later: &Key| later.t < t) {
-                break;
-            }
-            keys.push(Key { t, bad, offset });
-            next = (prev > 0).then_some(prev);
-        }
-        keys.reverse();
-        self.keys = keys;
-        Ok(())
-    }
-
-    fn key_head(&mut self, offset: u64) -> Result<Option<(u64, u64, u64)>, BadTape> {
-        let mut bytes = Vec::new();
-        self.file.seek(SeekFrom::Start(offset))?;
-        (&mut self.file).take(HEAD).read_to_end(&mut bytes)?;
-        self.at = offset + bytes.len() as u64;
-        Ok(head(&bytes))
-    }
-
-    /// Where the last keyframe begins.
-    fn last_keyframe(&mut self) -> Result<Option<u64>, BadTape> {
-        let needle = [b"\n", KEYFRAME.as_bytes()].concat();
-        let mut to = self.end;
-        while to > 0 {
-            let from = to.saturating_sub(STEP);
-            // The needle may lie across two steps.
-            let bytes = self.bytes(from, (to + needle.len() as u64).min(self.end))?;
-            if let Some(at) = bytes.windows(needle.len()).rposition(|window| window == needle) {
-                return Ok(Some(from + at as u64 + 1));
-            }
-            to = from;
-        }
-        Ok(None)
     }
 
     /// The time of the last record.
     fn find_length(&mut self) -> Result<u64, BadTape> {
-        let last = self.keys.last().copied();
-        self.file.seek(SeekFrom::Start(last.map_or(self.first, |key| key.offset)))?;
-        self.at = last.map_or(self.first, |key| key.offset);
-        let mut length = last.map_or(0, |key| key.t);
+        // Where the last keyframe is damaged its time may be too: then from the one before.
+        let _ = self.nearest(u64::MAX)?;
+        let mut length = self.seen;
         while let Some(item) = self.next()? {
-            if let Item::Record(record) = item {
-                length = length.max(record.t);
+            if let Item::Record(Record { t, .. }) | Item::Keyframe(t, _) = item {
+                length = length.max(t);
             }
         }
         Ok(length)
     }
-
-    fn bytes(&mut self, from: u64, to: u64) -> Result<Vec<u8>, BadTape> {
-        let mut bytes = Vec::new();
-        self.file.seek(SeekFrom::Start(from))?;
-        (&mut self.file).take(to - from).read_to_end(&mut bytes)?;
-        self.at = from + bytes.len() as u64;
-        Ok(bytes)
-    }
 }
 
-/// The header, and where it ends.
-fn first_line(file: &mut BufReader<File>) -> Result<(u64, Header), BadTape> {
+/// The picture of a keyframe's line; none if it is from another version, or damaged.
+fn picture(line: &[u8]) -> Option<Fold> {
+    serde_json::from_slice::<Keyframe<Fold>>(line).ok().and_then(|keyframe| keyframe.fold.restored())
+}
+
+/// The header, and where it ends; none if it is not as it was written, which the keyframes may make good.
+fn first_line(file: &mut BufReader<File>) -> Result<Option<(u64, Header)>, BadTape> {
     file.seek(SeekFrom::Start(0))?;
     let mut line = Vec::new();
     file.take(4_096).read_until(b'\n', &mut line)?;
-    let header: Header = serde_json::from_slice(&line).map_err(|_| BadTape::NotOne)?;
-    let whole = line.last() == Some(&b'\n') && header.chef == "recording";
-    if whole { Ok((line.len() as u64, header)) } else { Err(BadTape::NotOne) }
+    let header = serde_json::from_slice::<Header>(&line).ok();
+    let whole = line.last() == Some(&b'\n') && check(&line) != Seal::Broken;
+    Ok(header.filter(|header| whole && header.chef == "recording").map(|header| (line.len() as u64, header)))
 }
 
 fn after_last_newline(file: &mut BufReader<File>, bytes: u64) -> io::Result<u64> {

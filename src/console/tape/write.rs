@@ -18,6 +18,7 @@ use protocol::WallTime;
 use super::fold::Fold;
 use super::line::{Record, Said, encode, encode_header, encode_keyframe};
 use super::read::Tape;
+use super::told::{Answers, Told};
 use crate::console::link::{Answer, Signal};
 
 /// Records that may wait for the disk: 50 s of the feed.
@@ -88,6 +89,8 @@ pub struct Recorder {
     base: u64,
     began: Instant,
     missing: u64,
+    /// What pages were told already, so that an open page is not the whole recording.
+    answers: Answers,
 }
 
 impl Recorder {
@@ -117,7 +120,8 @@ impl Recorder {
         let thread = std::thread::Builder::new().name("recorder".into()).spawn(move || writer.run(&records))?;
         let (path, began) = (path.to_owned(), Instant::now());
         let (sender, thread) = (Some(sender), Some(thread));
-        let mut recorder = Self { sender, thread, state, path, found, base, began, missing: 0 };
+        let mut recorder =
+            Self { sender, thread, state, path, found, base, began, missing: 0, answers: Answers::default() };
         recorder.note(Duration::ZERO, Said::Session(wall));
         Ok(recorder)
     }
@@ -150,7 +154,7 @@ impl Recorder {
         }
     }
 
-    /// Records what the network said; answers are the operator's, and only what was done is told.
+    /// Records what the network said; of answers, what was done and what pages were told, each once.
     pub fn hear(&mut self, signal: &Signal, at: Duration) {
         let said = match signal {
             Signal::Frame(frame) => Said::Frame(frame.clone()),
@@ -159,7 +163,14 @@ impl Recorder {
             }
             Signal::Connecting { url } => Said::Connecting(url.clone()),
             Signal::Answer { outcome: Ok(Answer::Done(text)), .. } => Said::Mark(text.clone()),
-            Signal::Answer { .. } => return,
+            Signal::Answer { outcome: Ok(Answer::Placed { receipt, .. }), .. } => {
+                Said::Mark(format!("{} is placed", receipt.id))
+            }
+            Signal::Answer { outcome: Ok(answer), .. } => match Told::from(answer) {
+                Some(told) if self.answers.take(WallTime(0), told.clone()) => Said::Told(Box::new(told)),
+                Some(_) | None => return,
+            },
+            Signal::Answer { outcome: Err(_), .. } => return,
         };
         self.note(at, said);
     }

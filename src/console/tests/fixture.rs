@@ -19,6 +19,10 @@ use crate::console::symbols::Symbols;
 use crate::console::theme::Theme;
 use crate::console::view;
 
+mod answers;
+
+pub use self::answers::*;
+
 /// 2026-08-29 10:40:00 UTC.
 pub const NOON: u64 = 1_788_000_000_000;
 
@@ -120,7 +124,7 @@ pub fn snapshot(position: u64, kitchens: Vec<(KitchenInfo, KitchenRow)>) -> Fram
     let snapshot = Snapshot {
         city: "Larder".to_owned(),
         zones,
-        dishes: vec!["pizza".to_owned()],
+        dishes: ["pizza", "pasta", "salad", "ramen"].map(str::to_owned).to_vec(),
         leader: "b1".to_owned(),
         overload_threshold: 0.9,
     };
@@ -210,7 +214,10 @@ pub fn trouble(app: &mut App) {
                 "kitchen_3",
                 "lease_expired, silent for 3.0 s",
             ));
-            frame.moves.extend((870..875).map(|order| moved(order, 2, 3, HopKind::Recover, MoveResult::Done)));
+            frame.moves.extend((870..875).map(|order| {
+                let at = WallTime(NOON + 55_000 + (order - 869) * 240);
+                FeedMove { at, pause_ms: Some(3_000), ..moved(order, 2, 3, HopKind::Recover, MoveResult::Done) }
+            }));
         }
         feed(app, frame, second * 1_000);
     }
@@ -293,7 +300,8 @@ pub fn balancer(request: &Request) -> Option<Result<Answer, String>> {
         Request::Kitchen(_) => Answer::Kitchen(Box::new(kitchen_view())),
         Request::OrdersOf(_) => Answer::Orders(Box::new(order_page())),
         Request::Policy => Answer::Policy(Box::default()),
-        Request::Migrations | Request::Kitchens => return None,
+        Request::Place(_) => Answer::Placed { receipt: Box::new(receipt()), replayed: false },
+        Request::Migrations | Request::Actions { .. } => return None,
         change => Answer::Done(format!("done: {}", change.words())),
     }))
 }
@@ -347,179 +355,4 @@ pub fn screen(app: &App) -> String {
         text.push('\n');
     }
     text
-}
-
-use protocol::api::{
-    AlternativeView, CandidateView, ExcludedView, ExplainView, History, HistoryEvent, HopView, ItemBody, KitchenView,
-    OrderPage, OrderView, StageView, Weights,
-};
-use protocol::{FencingToken, OrderState, Priority};
-
-fn kitchen_id(id: &str) -> KitchenId {
-    id.parse().expect("an id")
-}
-
-pub fn kitchen_view() -> KitchenView {
-    KitchenView {
-        id: kitchen_id("kitchen_1"),
-        name: "Downtown Oven".to_owned(),
-        zone: "Downtown".to_owned(),
-        capacity: 10,
-        stations: 5,
-        specialties: vec!["pizza".to_owned()],
-        schedulable: Schedulable::Open,
-        health: Health::Alive,
-        last_heard_ms: Some(300),
-        lease_left_ms: Some(2_700),
-        load: 1.0,
-        queued: 5,
-        cooking: 5,
-        in_the_oven: 2,
-        completed: 400,
-        failed: 1,
-        lost_leases: 0,
-        avg_ms: Some(3_200),
-        since: WallTime(NOON - 90_000),
-        note: None,
-        drain: None,
-    }
-}
-
-pub fn order(id: u64) -> OrderView {
-    let hop = |kitchen: &str, counter: u64, kind: HopKind, at: u64| HopView {
-        kitchen: kitchen_id(kitchen),
-        token: FencingToken { epoch: Epoch(3), counter },
-        kind,
-        reason: (kind == HopKind::Recover).then(|| "lease_expired".to_owned()),
-        pause_ms: (kind == HopKind::Recover).then_some(2_100),
-        at: WallTime(NOON + at),
-    };
-    OrderView {
-        id: OrderId(id),
-        state: OrderState::Cooking,
-        kitchen: Some(kitchen_id("kitchen_1")),
-        attempt: 2,
-        token: Some(FencingToken { epoch: Epoch(3), counter: 1_042 }),
-        placed_at: WallTime(NOON + 40_000),
-        position: Position(9_801),
-        items: vec![
-            ItemBody { dish: "pizza".to_owned(), quantity: 2 },
-            ItemBody { dish: "salad".to_owned(), quantity: 1 },
-        ],
-        zone: "Harbor".to_owned(),
-        customer: Some("Ada".to_owned()),
-        priority: Priority::Normal,
-        stage: StageView { done: 1, of: 3, name: "cook".to_owned(), interruptible: false },
-        hops: vec![
-            hop("kitchen_3", 1_001, HopKind::Dispatch, 40_004),
-            hop("kitchen_1", 1_042, HopKind::Recover, 58_000),
-        ],
-        completed_at: None,
-        failure: None,
-        wasted_ms: 0,
-        stays: None,
-    }
-}
-
-pub fn order_page() -> OrderPage {
-    OrderPage { orders: vec![order(813), order(812)], next: None, position: Position(9_812) }
-}
-
-pub fn explain() -> ExplainView {
-    let candidate = |kitchen: &str, score: f64| CandidateView {
-        kitchen: kitchen_id(kitchen),
-        score,
-        load: 0.64,
-        specialty: 1.0,
-        time: 0.55,
-        distance: 0.71,
-    };
-    ExplainView {
-        id: OrderId(812),
-        at: WallTime(NOON + 58_000),
-        algorithm: protocol::api::Algorithm::WeightedScore,
-        chosen: kitchen_id("kitchen_1"),
-        candidates: vec![candidate("kitchen_1", 0.812), candidate("kitchen_4", 0.744), candidate("kitchen_2", 0.51)],
-        more_candidates: 0,
-        excluded: vec![ExcludedView { kitchen: kitchen_id("kitchen_3"), why: "dead".to_owned() }],
-        more_excluded: 0,
-        alternatives: vec![AlternativeView { rule: "load only".to_owned(), kitchen: kitchen_id("kitchen_4") }],
-        weights: Weights::default(),
-    }
-}
-
-pub fn history() -> History {
-    let event = |position: u64, event: &str, detail: &str| HistoryEvent {
-        position: Position(position),
-        epoch: Epoch(3),
-        at: WallTime(NOON + position * 4),
-        event: event.to_owned(),
-        detail: detail.to_owned(),
-    };
-    let events = vec![
-        event(9_801, "accepted", "2 dishes, 3 stages"),
-        event(9_802, "leased", "to kitchen_3 with token 3.1001"),
-        event(9_810, "started", "at stage 1 under 3.1001"),
-        event(9_930, "lease_lost", "3.1001: lease_expired"),
-        event(9_931, "leased", "recovered from kitchen_3 to kitchen_1 with token 3.1042: lease_expired"),
-        event(9_940, "stage_done", "stage 1 under 3.1042"),
-    ];
-    History { id: OrderId(812), events }
-}
-
-/// An order that was reassigned, handed over in a drain, failed once, and was completed.
-pub fn travelled(request: &Request) -> Option<Result<Answer, String>> {
-    let token = |counter: u64| FencingToken { epoch: Epoch(3), counter };
-    let hop = |kitchen: &str, counter: u64, kind: HopKind, reason: Option<&str>, pause_ms: Option<u64>| HopView {
-        kitchen: kitchen_id(kitchen),
-        token: token(counter),
-        kind,
-        reason: reason.map(str::to_owned),
-        pause_ms,
-        at: WallTime(NOON),
-    };
-    let told = |position: u64, at: u64, event: &str, detail: &str| HistoryEvent {
-        position: Position(position),
-        epoch: Epoch(3),
-        at: WallTime(NOON + at),
-        event: event.to_owned(),
-        detail: detail.to_owned(),
-    };
-    match request {
-        Request::Order(id) => {
-            let hops = vec![
-                hop("kitchen_1", 11, HopKind::Dispatch, None, None),
-                hop("kitchen_2", 12, HopKind::Reassign, Some("overload"), Some(3)),
-                hop("kitchen_4", 13, HopKind::Handover, Some("drain"), Some(41)),
-                hop("kitchen_3", 14, HopKind::Retry, None, None),
-            ];
-            let (placed_at, completed_at) = (WallTime(NOON), Some(WallTime(NOON + 21_000)));
-            let state = OrderState::Completed;
-            Some(Ok(Answer::Order(Box::new(OrderView { state, hops, placed_at, completed_at, ..order(id.0) }))))
-        }
-        Request::History(id) => {
-            let events = vec![
-                told(100, 0, "accepted", "2 dishes, 3 stages"),
-                told(101, 400, "leased", "to kitchen_1 with token 3.11"),
-                told(104, 3_000, "leased", "kitchen_1 -> kitchen_2 with token 3.12: overload, 3 ms"),
-                told(105, 4_500, "started", "at stage 1 under 3.12"),
-                told(107, 7_000, "stage_done", "stage 1 under 3.12"),
-                told(
-                    109,
-                    9_000,
-                    "leased",
-                    "handed over from kitchen_2 to kitchen_4 with token 3.13: drain, 2500 ms of cooking kept",
-                ),
-                told(110, 9_041, "started", "at stage 2 under 3.13"),
-                told(111, 9_041, "handed_over", "cooked again under 3.13 after 41 ms"),
-                told(112, 12_000, "attempt_failed", "in stage 2: the pan caught fire"),
-                told(113, 13_000, "leased", "again, to kitchen_3 with token 3.14"),
-                told(114, 13_500, "started", "at stage 2 under 3.14"),
-                told(115, 17_000, "stage_done", "stage 2 under 3.14"),
-                told(116, 21_000, "completed", "under 3.14, cooked in 7500 ms"),
-            ];
-            Some(Ok(Answer::History(Box::new(History { id: *id, events }))))
-        }
-        _ => None,
-    }
 }

@@ -1,8 +1,10 @@
 //! Screens as text, at the four sizes that are promised.
 
+use protocol::feed::Tone;
+
 use super::fixture::{
-    answer, app, balancer, busy, dead, feed, frame, many, row, screen, snapshot, tell_all, travelled, type_keys,
-    type_text,
+    NOON, answer, app, balancer, busy, dead, event, feed, frame, many, row, screen, snapshot, tell_all, travelled,
+    type_keys, type_text,
 };
 
 const SIZES: [(u16, u16); 4] = [(40, 10), (80, 24), (120, 36), (200, 60)];
@@ -49,8 +51,37 @@ fn the_ledger_reads_at_every_size_and_in_every_pane() {
         check(&format!("line_{columns}x{rows}"), &screen(&app));
         type_keys(&mut app, &["5"]);
         check(&format!("ledger_line_{columns}x{rows}"), &screen(&app));
+    }
+}
+
+#[test]
+fn what_was_lost_and_made_good_reads_at_every_size() {
+    for (columns, rows) in SIZES {
+        let mut app = busy((columns, rows));
+        let mut back = frame(9_750, 63_000);
+        let returned = event(9_750, 62_900, "kitchen_returned", Tone::Good, "kitchen_3", "heard again");
+        (back.kitchens, back.events) = (vec![row(2, 1, 1)], vec![returned]);
+        feed(&mut app, back, 63_000);
+        let mut next = snapshot(9_800, super::fixture::four());
+        (next.epoch, next.at) = (protocol::Epoch(4), protocol::WallTime(NOON + 66_200));
+        feed(&mut app, next, 66_200);
         type_keys(&mut app, &["3"]);
-        assert!(screen(&app).contains("no `chef drill`"));
+        check(&format!("drill_{columns}x{rows}"), &screen(&app));
+    }
+    let mut calm = app((120, 36));
+    feed(&mut calm, snapshot(9_000, super::fixture::four()), 0);
+    type_keys(&mut calm, &["3"]);
+    assert!(screen(&calm).contains("nothing was lost since this console began"));
+    assert!(screen(&calm).contains("no `chef drill`"));
+}
+
+#[test]
+fn the_order_form_fits_every_size() {
+    for (columns, rows) in [(40, 10), (80, 24)] {
+        let mut app = app((columns, rows));
+        feed(&mut app, snapshot(9_000, super::fixture::four()), 0);
+        type_keys(&mut app, &["o", "2", "down", "down"]);
+        check(&format!("dialog_order_{columns}x{rows}"), &screen(&app));
     }
 }
 

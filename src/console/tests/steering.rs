@@ -56,7 +56,7 @@ fn a_command_does_what_its_key_does_and_says_what_is_wrong() {
     type_keys(&mut app, &["esc"]);
     command(&mut app, "kitchen_2");
     assert!(screen(&app).contains("kitchen kitchen_2"), "{}", screen(&app));
-    let asked = command(&mut app, "order o42");
+    let asked = command(&mut app, "show o42");
     assert_eq!(asked[0], Request::Order(OrderId(42)));
     command(&mut app, "sort queue");
     command(&mut app, "zone Harbor");
@@ -259,7 +259,7 @@ fn a_migration_offers_only_kitchens_with_a_place() {
 #[test]
 fn what_happens_with_an_order_that_is_cooked_is_said() {
     let mut app = calm((120, 36));
-    command(&mut app, "order o812");
+    command(&mut app, "show o812");
     let cooked = |interruptible: bool, done: u8| {
         let mut order = order(812);
         (order.stage.interruptible, order.stage.done) = (interruptible, done);
@@ -401,7 +401,7 @@ fn a_ledger_line_opens_what_it_is_about_and_keeps_its_place() {
 #[test]
 fn the_ledger_shows_the_line_of_the_order_it_came_from() {
     let mut app = busy((120, 36));
-    command(&mut app, "order o812");
+    command(&mut app, "show o812");
     answer(&mut app, balancer);
     type_keys(&mut app, &["5"]);
     assert!(screen(&app).contains("order o812 in space and time"), "{}", screen(&app));

@@ -4,16 +4,16 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use protocol::WallTime;
 use protocol::api::{HopKind, MoveResult};
 use protocol::feed::{Flow, Frame, Tone};
+use protocol::{OrderId, WallTime};
 
 use super::fixture::{
     NOON, app, dead, event, flow, four, frame, moved, proof, row, screen, setup, snapshot, type_keys,
 };
 use crate::console::app::{App, Input};
 use crate::console::event_loop::Console;
-use crate::console::link::Signal;
+use crate::console::link::{Request, Signal};
 use crate::console::replay::{At, Deck};
 use crate::console::tape::{Fold, Recorder, Said, Tape};
 
@@ -263,4 +263,162 @@ fn without_a_recording_the_screen_says_how_to_make_one() {
     assert!(screen(&app).contains("chef record FILE"));
     type_keys(&mut app, &["1"]);
     assert!(!screen(&app).contains("chef record FILE"));
+}
+
+/// Plays a recording from its beginning to its end, at 64 times its pace; every picture on the way, and the last.
+fn play_all(file: &TempFile) -> (Vec<String>, Console<Vec<u8>>) {
+    let mut console = deck_console(file);
+    let mut pictures = Vec::new();
+    for _ in 0..6 {
+        console.take(Input::Key(super::fixture::key(">")), Duration::ZERO);
+    }
+    for step in 1..200_u64 {
+        console.play(Duration::from_millis(step * 20));
+        pictures.push(screen(&console.app));
+    }
+    (pictures, console)
+}
+
+/// The place of the line that begins so, and the line's length.
+fn line_at(bytes: &[u8], wanted: &str) -> (usize, usize) {
+    let text = std::str::from_utf8(bytes).expect("UTF-8");
+    let at = text.find(&format!("\n{wanted}")).expect("such a line") + 1;
+    (at, text[at..].find('\n').expect("its end"))
+}
+
+#[test]
+fn a_flipped_bit_is_reported_with_its_place_and_the_rest_plays_from_the_next_keyframe() {
+    let file = TempFile::new("flipped");
+    record(&file, 200);
+    let whole = std::fs::read(&file.0).expect("it is there");
+    let show = |ms| {
+        let (deck, fold) = Deck::open(&file.0, Some(At::After(Duration::from_millis(ms))), 1.0).expect("a recording");
+        (picture(fold, &deck), deck.view())
+    };
+    let (end, _) = show(49_000);
+    // Two frames after the second keyframe.
+    let t = Tape::open(&file.0).expect("a recording").keys()[1].t + 2 * FRAME_MS;
+    let (at, length) = line_at(&whole, &format!("{{\"t\":{t},"));
+    let mut damaged = whole.clone();
+    damaged[at + length / 2] ^= 4;
+    std::fs::write(&file.0, &damaged).expect("written");
+    let (picture, view) = show(t + 100);
+    let wanted = format!("damaged at byte {at}");
+    assert!(picture.contains(&wanted), "{picture}");
+    assert!(view.damage.is_some_and(|damage| damage.contains(&format!("byte {at} on"))));
+    assert_eq!(show(49_000).0, end, "behind the next keyframe all is as it was");
+    let (pictures, console) = play_all(&file);
+    assert!(pictures.iter().any(|picture| picture.contains(&wanted)), "{}", pictures[30]);
+    assert!(pictures.last().is_some_and(|last| !last.contains("LOST")), "{:?}", pictures.last());
+    let frames = |ms| Tape::open(&file.0).expect("a recording").seek(ms).expect("it reads").city.position;
+    assert_eq!(console.app.city().position, frames(60_000));
+}
+
+#[test]
+fn wherever_one_bit_is_flipped_the_recording_opens_and_plays_to_its_end() {
+    let file = TempFile::new("bits");
+    record(&file, 60);
+    let whole = std::fs::read(&file.0).expect("it is there");
+    let end = |file: &TempFile| {
+        let mut tape = Tape::open(&file.0)?;
+        let mut fold = Fold::default();
+        while let Some(record) = tape.peek_until(u64::MAX)? {
+            fold.take(&record);
+        }
+        Ok::<_, crate::console::tape::BadTape>((fold, tape.damaged().next(), tape.torn().is_some()))
+    };
+    let mut random = super::fixture::Random(11);
+    for n in 0..300 {
+        let mut damaged = whole.clone();
+        // The header's bytes too, and newlines.
+        let at = if n < 60 { n } else { random.below(whole.len() as u64) as usize };
+        damaged[at] ^= 1 << random.below(8);
+        std::fs::write(&file.0, &damaged).expect("written");
+        let (fold, place, torn) = end(&file).unwrap_or_else(|bad| panic!("byte {at}: {bad}"));
+        let lost = matches!(fold.line, crate::console::tape::Line::Lost(..));
+        assert!(lost || fold.city.kitchens.len() == 4, "byte {at}: what is shown is whole or lost");
+        assert!(torn || place.is_some_and(|place| place <= at as u64), "byte {at} is not in the line at {place:?}");
+    }
+}
+
+#[test]
+fn a_recording_of_version_one_plays_as_before() {
+    let file = TempFile::new("old");
+    record(&file, 60);
+    let text = std::fs::read_to_string(&file.0).expect("it is there");
+    // What version 1 wrote: no sums.
+    let old = text.lines().map(|line| match line.rfind(",\"crc\":") {
+        Some(at) => format!("{}}}\n", &line[..at]),
+        None => format!("{line}\n"),
+    });
+    std::fs::write(&file.0, old.collect::<String>().replacen("\"version\":2", "\"version\":1", 1)).expect("written");
+    let mut tape = Tape::open(&file.0).expect("a recording");
+    let fold = tape.seek(10_000).expect("it reads");
+    assert_eq!((fold.city.kitchens.len(), tape.damaged().len(), tape.skipped()), (4, 0, 0));
+}
+
+/// Records a minute of the busy city, in which an operator looked at a kitchen and an order after half of it.
+fn record_pages(file: &TempFile) {
+    let mut recorder = Recorder::begin(&file.0, WallTime(NOON)).expect("a file");
+    for n in 0..240 {
+        let at = Duration::from_millis(n * FRAME_MS);
+        recorder.hear(&Signal::Frame(Box::new(nth(n))), at);
+        if n == 120 {
+            for asked in [
+                Request::Kitchen("kitchen_1".parse().expect("an id")),
+                Request::OrdersOf("kitchen_1".parse().expect("an id")),
+                Request::Order(OrderId(812)),
+                Request::History(OrderId(812)),
+                Request::Explain(OrderId(812)),
+            ] {
+                let outcome = super::fixture::balancer(&asked).expect("an answer");
+                recorder.hear(&Signal::Answer { request: 1, outcome }, at);
+            }
+        }
+    }
+}
+
+fn show_at(file: &TempFile, ms: u64, keys: &[&str]) -> App {
+    let (deck, fold) = Deck::open(&file.0, Some(At::After(Duration::from_millis(ms))), 1.0).expect("a recording");
+    let mut app = app(SIZE);
+    app.load(fold, deck.view());
+    type_keys(&mut app, keys);
+    app
+}
+
+fn open(app: &mut App, line: &str) -> String {
+    type_keys(app, &[":"]);
+    super::fixture::type_text(app, line);
+    assert!(type_keys(app, &["enter"]).is_empty(), "nothing leaves a replay");
+    screen(app)
+}
+
+#[test]
+fn pages_of_a_recording_show_what_was_asked_then_and_else_what_the_feed_told() {
+    let file = TempFile::new("pages");
+    record_pages(&file);
+    // Before anybody asked.
+    let mut early = show_at(&file, 28_000, &[]);
+    let kitchen = open(&mut early, "kitchen kitchen_1");
+    assert!(kitchen.contains("load, last minute") && kitchen.contains("failures: not in the recording"), "{kitchen}");
+    assert!(kitchen.contains("what the feed told of it") && kitchen.contains("reassign"), "{kitchen}");
+    assert!(kitchen.contains("its orders: not in the recording") && !kitchen.contains("asking"), "{kitchen}");
+    let order = open(&mut early, "show o814");
+    assert!(order.contains("kitchen_1 -> kitchen_4") && order.contains("pause 41 ms"), "{order}");
+    assert!(order.contains("how far it is: not in the recording"), "{order}");
+    let dead = open(&mut early, "kitchen kitchen_3");
+    assert!(dead.contains("kitchen_lost") && dead.contains("silent for 3 s"), "{dead}");
+    // After.
+    let mut late = show_at(&file, 40_000, &[]);
+    let kitchen = open(&mut late, "kitchen kitchen_1");
+    assert!(kitchen.contains("asked 10:40:30") && kitchen.contains("o813"), "{kitchen}");
+    let order = open(&mut late, "show o812");
+    assert!(order.contains("2 pizza, 1 salad for Ada") && order.contains("lease_lost"), "{order}");
+    assert!(order.contains("asked 10:40:30"), "{order}");
+    let line = open(&mut late, "line o812");
+    assert!(line.contains("in space and time"), "{line}");
+    // What was told is in the keyframes: a seek to the end finds it too.
+    let seen = show_at(&file, 59_500, &[]).clone();
+    let mut end = seen;
+    assert!(open(&mut end, "explain o812").contains("0.812"));
 }

@@ -37,6 +37,7 @@ pub fn render(pen: &mut Pen<'_>, app: &App, dialog: &Dialog, body: Rect) -> Opti
         Dialog::Confirm(question) => confirm(pen, question, body),
         Dialog::Typed { question, word, input, missed } => typed(pen, question, (word, input, *missed), body),
         Dialog::Rush(form) => rush(pen, form, body),
+        Dialog::Order(form) => super::order_form::render(pen, form, body),
         Dialog::Target { order, kitchens, at, note, .. } => {
             let title = format!("migrate {order} to");
             let inside = open(
@@ -53,7 +54,7 @@ pub fn render(pen: &mut Pen<'_>, app: &App, dialog: &Dialog, body: Rect) -> Opti
 }
 
 /// Empties and frames the middle of the body; returns the inside.
-fn open(pen: &mut Pen<'_>, body: Rect, (width, height): (u16, u16), title: &str, border: Role) -> Rect {
+pub(super) fn open(pen: &mut Pen<'_>, body: Rect, (width, height): (u16, u16), title: &str, border: Role) -> Rect {
     let (width, height) = (width.min(body.width), height.min(body.height));
     let x = body.x + (body.width - width) / 2;
     let y = body.y + (body.height - height) / 2;
@@ -170,7 +171,7 @@ fn confirm(pen: &mut Pen<'_>, question: &Question, body: Rect) -> Option<Positio
 }
 
 /// Cancel and the verb; the one with the focus is in brackets.
-fn buttons(pen: &mut Pen<'_>, inside: Rect, cancel: Option<bool>, verb: &str, go: bool) {
+pub(super) fn buttons(pen: &mut Pen<'_>, inside: Rect, cancel: Option<bool>, verb: &str, go: bool) {
     let y = inside.bottom().saturating_sub(1);
     let label = |text: &str, on: bool| if on { format!("[ {text} ]") } else { format!("  {text}  ") };
     let on = cancel == Some(true);

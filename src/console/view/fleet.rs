@@ -108,9 +108,13 @@ impl Columns {
         let (wait, cook) = (on(width >= 48, 5), on(width >= 52, 5));
         let (average, spark) = (on(width >= 70, 6), on(framed, 11));
         let (oven, done) = (on(wide, 5), on(wide, 8));
-        let state = if width >= 64 { 17 } else { 13 };
+        // Beside a frame the longest state keeps a column of distance.
+        let state = if width >= 64 { 17 + u16::from(framed) } else { 13 };
+        // The column beside the frame is taken from the gap before, where there is no other.
+        let apart = if framed && !wide { 1 } else { 2 };
         let gap = |columns: u16| if columns > 0 { columns + 1 } else { 0 };
-        let fixed = 2 + gap(id) + gap(name) + gap(zone) + 4 + spark + wait + cook + oven + average + done + 2 + state;
+        let fixed =
+            2 + gap(id) + gap(name) + gap(zone) + 4 + spark + wait + cook + oven + average + done + apart + state;
         let bar = width.saturating_sub(fixed).clamp(4, 40);
         let mut x = area.x + 2;
         let mut next = |columns: u16, gap: u16| {
@@ -127,7 +131,20 @@ impl Columns {
         };
         let (percent, spark, wait, cook) = (edge(4), edge(spark), edge(wait), edge(cook));
         let (oven, average, done) = (edge(oven), edge(average), edge(done));
-        Self { id, name, zone, bar, percent, spark, wait, cook, oven, average, done, state: (next(2, 0) + 2, state) }
+        Self {
+            id,
+            name,
+            zone,
+            bar,
+            percent,
+            spark,
+            wait,
+            cook,
+            oven,
+            average,
+            done,
+            state: (next(apart, 0) + apart, state),
+        }
     }
 
     fn heads(&self, pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {

@@ -15,11 +15,12 @@ use crate::console::theme::Role;
 use crate::console::untrusted::Untrusted;
 
 /// The first to go when the row is short.
-const DISPENSABLE: [ActionId; 17] = [
+const DISPENSABLE: [ActionId; 18] = [
     ActionId::Theme,
     ActionId::Copy,
     ActionId::Freeze,
     ActionId::Heat,
+    ActionId::Order,
     ActionId::NextPane,
     ActionId::Explain,
     ActionId::Line,
@@ -39,7 +40,9 @@ const DISPENSABLE: [ActionId; 17] = [
 fn applies(app: &App, action: &Action) -> bool {
     let played = app.replay.is_some();
     let here = action.contexts.contains(&app.context()) || (played && action.contexts.contains(&Context::Tape));
-    here && !(played && action.id == ActionId::Freeze)
+    // These are about an order: where none is meant, they are no help.
+    let of_order = matches!(action.id, ActionId::Line | ActionId::Explain);
+    here && !(played && action.id == ActionId::Freeze) && !(of_order && app.order_subject().is_none())
 }
 
 /// Draws the row.

@@ -11,17 +11,36 @@
 use protocol::api::{Health, Schedulable};
 use ratatui::layout::Rect;
 
-use super::fleet::{load_role, state};
+use super::fleet::{cut, load_role, state};
 use super::layout;
 use super::pen::{Pen, level};
 use super::text::{percent, thousands};
 use crate::console::app::App;
 use crate::console::app::city::{City, Kitchen};
-use crate::console::app::heat;
+use crate::console::app::heat::{self, CellLine};
 use crate::console::theme::Role;
 
 /// Shades of load; the first is an empty kitchen.
 const SHADES: [&str; 5] = ["·", "░", "▒", "▓", "█"];
+
+/// Draws every kitchen, whatever the filter says, without a cursor.
+pub fn all(pen: &mut Pen<'_>, app: &App, area: Rect) {
+    let city = app.city();
+    let panels = layout::heat_in(area, true);
+    let figures = format!("{} hot, {} DEAD", thousands(city.hot.into()), thousands(city.health.dead.into()));
+    let inside = pen.panel(area, true, "every kitchen", &figures);
+    let everyone: Vec<usize> = (0..city.kitchens.len()).collect();
+    if everyone.len() <= usize::from(panels.cells.height) {
+        // Few enough for a line each: a cell alone would say less.
+        for (kitchen, y) in heat::by_zone(city, &everyone).into_iter().zip(panels.cells.y..) {
+            row(pen, city, &city.kitchens[kitchen], Rect { y, height: 1, ..inside });
+        }
+        return legend(pen, &panels, (0, 0, 0));
+    }
+    let lines = heat::lines(city, &heat::by_zone(city, &everyone), panels.cells.width);
+    cells(pen, city, &lines, 0, (&panels, inside.x + 1), None);
+    legend(pen, &panels, (lines.len(), panels.cells.height.into(), 0));
+}
 
 /// Draws the screen.
 pub fn render(pen: &mut Pen<'_>, app: &App, area: Rect) {
@@ -47,11 +66,27 @@ pub fn render(pen: &mut Pen<'_>, app: &App, area: Rect) {
     let at = cursor.and_then(|kitchen| heat::find(&lines, kitchen));
     let room = usize::from(panels.cells.height);
     let top = heat::top(lines.len(), at.map_or(0, |(line, _)| line), room);
+    cells(pen, city, &lines, top, (&panels, inside.x + 1), cursor);
+    legend(pen, &panels, (lines.len(), room, top));
+    if let Some(kitchen) = cursor.and_then(|at| city.kitchens.get(at)) {
+        detail(pen, city, kitchen, panels.detail);
+    }
+}
+
+/// The cells from a line on, each zone's name at its first.
+fn cells(
+    pen: &mut Pen<'_>,
+    city: &City,
+    lines: &[CellLine],
+    top: usize,
+    (panels, names): (&layout::Heat, u16),
+    cursor: Option<usize>,
+) {
     let rows = panels.cells.y..panels.cells.bottom();
     for ((index, line), y) in lines.iter().enumerate().skip(top).zip(rows) {
         if line.first || index == top {
             let name = &city.zones[line.zone].name;
-            pen.name(inside.x + 1, y, heat::LABEL, name, Role::Dim);
+            pen.name(names, y, heat::LABEL, name, Role::Dim);
         }
         for (kitchen, x) in line.cells.iter().zip(panels.cells.x..panels.cells.right()) {
             let (glyph, role) = cell(city, &city.kitchens[*kitchen]);
@@ -60,10 +95,6 @@ pub fn render(pen: &mut Pen<'_>, app: &App, area: Rect) {
                 pen.wash(Rect::new(x, y, 1, 1), Role::Selected);
             }
         }
-    }
-    legend(pen, &panels, (lines.len(), room, top));
-    if let Some(kitchen) = cursor.and_then(|at| city.kitchens.get(at)) {
-        detail(pen, city, kitchen, panels.detail);
     }
 }
 
@@ -85,12 +116,33 @@ fn legend(pen: &mut Pen<'_>, panels: &layout::Heat, (lines, room, top): (usize, 
     let y = panels.cells.bottom();
     let area = panels.detail;
     let right = area.right().saturating_sub(1);
-    let text = "· empty ░▒▓█ full  ▲ hot  ◌ suspected  ◐ cordoned or draining  ✕ dead";
+    let text = if area.width >= 74 {
+        "· empty ░▒▓█ full  ▲ hot  ◌ suspected  ◐ cordoned or draining  ✕ dead"
+    } else {
+        "· empty ░▒▓█ full ▲ hot ◌ suspected ◐ cordoned ✕ dead"
+    };
     let x = pen.put(area.x + 1, y, right.saturating_sub(area.x + 1), text, Role::Dim);
     if lines > room {
         let note = format!("lines {}-{} of {lines}", top + 1, (top + room).min(lines));
         pen.put_right(right, y, right.saturating_sub(x + 1), &note, Role::Accent);
     }
+}
+
+/// A kitchen in a line of its own: cell, id, zone, load, state.
+fn row(pen: &mut Pen<'_>, city: &City, kitchen: &Kitchen, area: Rect) {
+    let (x, y, right) = (area.x + 1, area.y, area.right().saturating_sub(1));
+    let (glyph, role) = cell(city, kitchen);
+    pen.put(x, y, 1, glyph, role);
+    pen.put(x + 2, y, 14, &cut(kitchen.id.as_str(), 14), Role::Strong);
+    pen.name(x + 17, y, 12, city.zone_of(kitchen), Role::Text);
+    let (bar, load) = (12, kitchen.load());
+    if kitchen.row.is_some_and(|row| row.health != Health::Dead) {
+        pen.bar(x + 30, y, bar, load, Some(city.threshold), load_role(kitchen, city.threshold));
+        pen.put_right(x + 30 + bar + 7, y, 6, &percent(load), Role::Text);
+    }
+    let (word, role) = state(kitchen);
+    let at = x + 30 + bar + 9;
+    pen.put(at, y, right.saturating_sub(at), &word, role);
 }
 
 fn detail(pen: &mut Pen<'_>, city: &City, kitchen: &Kitchen, area: Rect) {

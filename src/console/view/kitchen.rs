@@ -18,10 +18,12 @@ use ratatui::layout::Rect;
 use super::fleet::{load_role, state};
 use super::layout;
 use super::pen::Pen;
+use super::recall::{self, ABSENT, TITLE};
 use super::text::{ms, percent, plural, thousands};
 use crate::console::app::App;
 use crate::console::app::city::Kitchen;
 use crate::console::app::page::KitchenPage;
+use crate::console::app::recall::of_kitchen;
 use crate::console::theme::Role;
 use crate::console::untrusted::Untrusted;
 
@@ -29,8 +31,9 @@ use crate::console::untrusted::Untrusted;
 pub fn render(pen: &mut Pen<'_>, app: &App, page: &KitchenPage, area: Rect) {
     let framed = layout::is_framed(area);
     let kitchen = app.city().kitchen(&page.id);
+    let told = page.told.map_or_else(String::new, |at| format!(", asked {}", &at.clock()[..8]));
     let place = kitchen.map_or_else(String::new, |kitchen| {
-        format!("{}, {}", kitchen.name.fit(30), app.city().zone_of(kitchen).fit(16))
+        format!("{}, {}{told}", kitchen.name.fit(30), app.city().zone_of(kitchen).fit(16))
     });
     let [upper, lower] = layout::kitchen(area);
     let inside = pen.panel(upper, framed, &format!("kitchen {}", page.id), &place);
@@ -40,7 +43,10 @@ pub fn render(pen: &mut Pen<'_>, app: &App, page: &KitchenPage, area: Rect) {
             pen.put(inside.x + 1, inside.y, inside.width, "gone: not in the newest picture", Role::Warn);
         }
     }
-    orders(pen, page, lower, framed);
+    match kitchen.filter(|_| app.replay.is_some() && page.orders.is_none()) {
+        Some(kitchen) => recall::render(pen, &of_kitchen(app.city(), kitchen), (TITLE, "its orders"), lower, framed),
+        None => orders(pen, page, lower, framed),
+    }
 }
 
 fn facts(pen: &mut Pen<'_>, app: &App, kitchen: &Kitchen, view: Option<&KitchenView>, area: Rect) {
@@ -70,6 +76,13 @@ fn facts(pen: &mut Pen<'_>, app: &App, kitchen: &Kitchen, view: Option<&KitchenV
         }
     }
     pen.put(x, y + 1, right.saturating_sub(x), &line.join(" · "), Role::Text);
+    if view.is_none() && app.replay.is_some() {
+        let next = pen.put(x, y + 2, right.saturating_sub(x), "load, last minute ", Role::Dim);
+        let next = pen.spark(next, y + 2, kitchen.spark.steps(), 1.0, Role::Spark);
+        pen.put(next + 1, y + 2, right.saturating_sub(next + 1), "6 s a column", Role::Dim);
+        let text = format!("signs of life, leases, failures: {ABSENT}");
+        pen.put(x, y + 3, right.saturating_sub(x), &text, Role::Dim);
+    }
     if let Some(view) = view {
         pen.put(x, y + 2, right.saturating_sub(x), &evidence(view), Role::Dim);
         let failures = format!(

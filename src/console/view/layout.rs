@@ -181,6 +181,40 @@ pub fn tab_at(size: (u16, u16), shown: Screen, x: u16) -> Option<Screen> {
     tabs(size.0, shown).into_iter().find(inside).map(|(screen, ..)| screen)
 }
 
+/// The panels of Drill.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Drill {
+    /// Whether they have boxes.
+    pub framed: bool,
+    /// What was lost.
+    pub incidents: Rect,
+    /// The drill that runs.
+    pub steps: Option<Rect>,
+    /// Every kitchen.
+    pub heat: Option<Rect>,
+    /// How long orders took.
+    pub curve: Option<Rect>,
+}
+
+/// Drill: on small screens the incidents and the curve.
+#[must_use]
+pub fn drill(body: Rect) -> Drill {
+    let framed = is_framed(body);
+    let curve = match (framed, body.height) {
+        (true, height) => (height / 3).clamp(8, 16),
+        (false, 16..) => 8,
+        (false, ..16) => 0,
+    };
+    let [upper, lower] = cut_rows(body, body.height - curve);
+    let curve = (curve > 0).then_some(lower);
+    if !framed {
+        return Drill { framed, incidents: upper, curve, ..Drill::default() };
+    }
+    let [left, right] = cut_columns(upper, (body.width * 2 / 5).max(48));
+    let [incidents, steps] = cut_rows(left, left.height.saturating_sub(5));
+    Drill { framed, incidents, steps: Some(steps), heat: Some(right), curve }
+}
+
 /// The cells of every kitchen.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Heat {
@@ -197,7 +231,12 @@ pub struct Heat {
 /// The cells of every kitchen.
 #[must_use]
 pub fn heat(body: Rect) -> Heat {
-    let framed = is_framed(body);
+    heat_in(body, is_framed(body))
+}
+
+/// The cells of every kitchen in a panel.
+#[must_use]
+pub fn heat_in(body: Rect, framed: bool) -> Heat {
     let inside = inside(body, framed);
     let detail = Rect { y: inside.bottom().saturating_sub(1), height: inside.height.min(1), ..inside };
     let label = (crate::console::app::heat::LABEL + 2).min(inside.width);

@@ -15,10 +15,11 @@ use unicode_width::UnicodeWidthStr;
 
 use super::pen::Pen;
 use super::text::{plural, thousands};
-use super::{events, layout, spacetime};
+use super::{events, layout, recall, spacetime};
 use crate::console::app::App;
 use crate::console::app::audit::Entry;
 use crate::console::app::ledger::Pane;
+use crate::console::app::recall::of_order;
 use crate::console::theme::Role;
 use crate::console::untrusted::Untrusted;
 
@@ -261,5 +262,9 @@ fn line(pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
         return;
     };
     let title = title(app, Pane::Line, &format!("order {} in space and time", page.id));
+    if app.replay.is_some() && (page.order.is_none() || page.history.is_none()) {
+        let words = (title.as_str(), "its line in space and time");
+        return recall::render(pen, &of_order(app.city(), page.id), words, area, framed);
+    }
     spacetime::render(pen, page, app.city().at, area, framed, &title);
 }

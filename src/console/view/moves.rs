@@ -23,7 +23,8 @@ use crate::console::untrusted::Untrusted;
 /// Draws pairs of kitchens.
 pub fn pairs(pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
     let city = app.city();
-    let right = format!("{} in flight", thousands(city.moves.flying() as u64));
+    let legend = if area.width >= 56 { "━ migrated  ╌ recovered  " } else { "" };
+    let right = format!("{legend}{} in flight", thousands(city.moves.flying() as u64));
     let inside = pen.panel(area, framed, "moves, 10 s", &right);
     let pairs = city.moves.pairs();
     if pairs.is_empty() {

@@ -22,10 +22,12 @@ use super::fleet::cut;
 use super::kitchen::items;
 use super::layout::{self, cut_rows};
 use super::pen::Pen;
+use super::recall::{self, ABSENT, TITLE};
 use super::spacetime;
 use super::text::{ms, thousands};
 use crate::console::app::App;
 use crate::console::app::page::{OrderPage, OrderView as View};
+use crate::console::app::recall::of_order;
 use crate::console::theme::Role;
 use crate::console::untrusted::Untrusted;
 
@@ -34,7 +36,18 @@ pub fn render(pen: &mut Pen<'_>, app: &App, page: &OrderPage, area: Rect) {
     let framed = layout::is_framed(area);
     let edge = u16::from(framed) + 1;
     let [upper, rest] = cut_rows(area, 3 + edge);
-    head(pen, page, upper, framed);
+    head(pen, page, upper, framed, app.replay.is_some());
+    // While a recording plays nobody can be asked: the feed's events and moves stand for what was not asked then.
+    let absent = match (page.view, page.order.is_some() && page.history.is_some(), page.explain.is_some()) {
+        _ if app.replay.is_none() => None,
+        (View::Facts | View::Line, true, _) | (View::Why, _, true) => None,
+        (View::Facts, false, _) => Some("why it is here, its hops, its history"),
+        (View::Line, false, _) => Some("its line in space and time"),
+        (View::Why, _, false) => Some("why it is where it is"),
+    };
+    if let Some(absent) = absent {
+        return recall::render(pen, &of_order(app.city(), page.id), (TITLE, absent), rest, framed);
+    }
     match page.view {
         View::Facts => {}
         View::Why => return explain(pen, page, rest, framed, 8),
@@ -60,10 +73,11 @@ pub fn render(pen: &mut Pen<'_>, app: &App, page: &OrderPage, area: Rect) {
     history(pen, page, history_area, framed);
 }
 
-fn head(pen: &mut Pen<'_>, page: &OrderPage, area: Rect, framed: bool) {
+fn head(pen: &mut Pen<'_>, page: &OrderPage, area: Rect, framed: bool, recorded: bool) {
     let right = page.order.as_ref().map_or_else(String::new, |order| {
         let token = order.token.map_or_else(String::new, |token| format!(", token {token}"));
-        format!("{}, try {}{token}", order.state.word(), order.attempt)
+        let told = page.told.map_or_else(String::new, |at| format!(", asked {}", &at.clock()[..8]));
+        format!("{}, try {}{token}{told}", order.state.word(), order.attempt)
     });
     let inside = pen.panel(area, framed, &format!("order {}", page.id), &right);
     let (x, room) = (inside.x + 1, inside.width.saturating_sub(2));
@@ -73,7 +87,9 @@ fn head(pen: &mut Pen<'_>, page: &OrderPage, area: Rect, framed: bool) {
             pen.name(x, inside.y, room, error, Role::Bad);
         }
         (None, None) => {
-            pen.put(x, inside.y, room, "asking", Role::Dim);
+            let text =
+                if recorded { format!("what was ordered, and how far it is: {ABSENT}") } else { "asking".to_owned() };
+            pen.put(x, inside.y, room, &text, Role::Dim);
         }
     }
 }

@@ -22,6 +22,8 @@ use crate::console::theme::Role;
 use crate::console::untrusted::Untrusted;
 use protocol::WallTime;
 
+/// What the signs mean.
+const LEGEND: &str = "· waits  ─ held  1█ cooks, from stage 1  ▒ cooked, lost  ▶ moved  ✕ lost  ▲ failed  ✓ done";
 /// Columns of a lane's name.
 const NAMES: u16 = 13;
 
@@ -68,6 +70,11 @@ pub fn render(pen: &mut Pen<'_>, page: &OrderPage, now: WallTime, area: Rect, fr
     let skip = way.turns.len().saturating_sub(room);
     for (turn, y) in way.turns.iter().skip(skip).zip(y + 1..inside.bottom()) {
         sentence(pen, turn, Rect { y, height: 1, ..inside });
+    }
+    // What the signs mean, where a row is left.
+    if way.turns.len() < room {
+        let last = inside.bottom() - 1;
+        pen.put(inside.x + 1, last, inside.width.saturating_sub(2), LEGEND, Role::Dim);
     }
 }
 

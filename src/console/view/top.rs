@@ -1,7 +1,7 @@
 //! The two upper rows: what must be true at a glance.
 //!
 //! ```text
-//!  chef ● live Larder  3/4 alive 1 hot 1 DEAD   12.4/s ▂▃▅▆▇▇▆▇  p99 4.1 s  drop 0
+//!  chef ● live Larder  3/4 alive 1 hot 1 DEAD   12.4/s ▂▃▅▆▇▇▆▇  p99 4.1 s  lag <0.1 s  drop 0
 //!  1 Fleet  2 Flow  3 Drill … ✓ 1 204 = 1 180+2+0+22 · lost 0 · twice 0 · stale 3
 //! ```
 //! What does not fit is left out from the least important on; the link and the proof stay.
@@ -37,13 +37,14 @@ fn facts(pen: &mut Pen<'_>, app: &App, area: Rect) {
         (2, flow(app, wide)),
         (8, spark(app, wide)),
         (3, latency(app)),
+        (7, lag(app)),
         (6, dropped(app)),
         (4, rush(app, wide)),
-        (7, reign(app)),
+        (9, reign(app)),
     ];
-    let mut shown = [false; 9];
+    let mut shown = [false; 10];
     let mut left = usize::from(area.width) + separator.width();
-    for wanted in 0..9 {
+    for wanted in 0..10 {
         for (rank, pieces) in parts.iter().filter(|(rank, pieces)| *rank == wanted && !pieces.is_empty()) {
             let columns: usize = pieces.iter().map(|piece| piece.0.width()).sum::<usize>()
                 + if matches!(*rank, 5 | 8) { 1 } else { separator.width() };
@@ -100,14 +101,13 @@ fn link(app: &App) -> Vec<Piece> {
         }
         Link::Lost { why, .. } => {
             let retry = app.retry_in().map_or(0, |left| left.as_secs());
-            pieces.push((
-                format!(
-                    "✕ LOST {}{old}, {}",
-                    stale(app),
-                    if retry == 0 { "retry now".to_owned() } else { format!("retry {retry} s") }
-                ),
-                Role::Lost,
-            ));
+            // Only a recording is lost for good: where it is damaged.
+            let retry = match retry {
+                0 => "retry now".to_owned(),
+                1..=1_000_000 => format!("retry {retry} s"),
+                _ => why.fit(60),
+            };
+            pieces.push((format!("✕ LOST {}{old}, {retry}", stale(app)), Role::Lost));
             if !app.city().known {
                 pieces.push((format!(": {}", why.fit(60)), Role::Dim));
             }
@@ -164,6 +164,12 @@ fn latency(app: &App) -> Vec<Piece> {
     let Some(kpi) = app.city().kpi() else { return Vec::new() };
     let p99 = kpi.p99_ms.map_or_else(|| "—".to_owned(), ms);
     vec![(format!("p99 {p99:>5}"), Role::Text)]
+}
+
+/// How old figures are when they come; a recording's are as old as it says.
+fn lag(app: &App) -> Vec<Piece> {
+    let lag = if app.replay.is_some() { None } else { app.lag.words() };
+    lag.map_or_else(Vec::new, |lag| vec![(format!("lag {lag}"), Role::Text)])
 }
 
 fn dropped(app: &App) -> Vec<Piece> {

@@ -1,0 +1,114 @@
+//! Placing an order and tuning the policy: forms and questions, what is sent, and what is sent again.
+
+use protocol::OrderId;
+
+use super::fixture::{answer, app, app_with, balancer, feed, four, screen, setup, snapshot, type_keys, type_text};
+use crate::console::app::{App, Setup};
+use crate::console::link::Request;
+
+fn calm(size: (u16, u16)) -> App {
+    let mut app = app(size);
+    feed(&mut app, snapshot(9_000, four()), 0);
+    app
+}
+
+fn command(app: &mut App, line: &str) -> Vec<Request> {
+    let mut sent = type_keys(app, &[":"]);
+    sent.extend(type_text(app, line));
+    sent.extend(type_keys(app, &["enter"]));
+    sent
+}
+
+fn placed(sent: &[Request]) -> &protocol::api::PlaceOrder {
+    let [Request::Place(order)] = sent else { panic!("{sent:?}") };
+    order
+}
+
+#[test]
+fn an_order_is_a_form_and_becomes_the_one_that_keys_are_about() {
+    let mut app = calm((80, 24));
+    assert!(type_keys(&mut app, &["o", "2", "down", "right", "right", "left", "enter", "right", "enter"]).is_empty());
+    type_text(&mut app, "Ada");
+    assert!(screen(&app).contains("2 dishes"), "{}", screen(&app));
+    let sent = type_keys(&mut app, &["enter", "right", "enter", "enter"]);
+    let order = placed(&sent);
+    let items: Vec<_> = order.items.iter().map(|item| (item.dish.as_str(), item.quantity)).collect();
+    assert_eq!((items, order.zone.as_str()), (vec![("pizza", 2), ("pasta", 1)], "Harbor"));
+    assert_eq!((order.customer.as_deref(), order.priority), (Some("Ada"), protocol::Priority::High));
+    answer(&mut app, balancer);
+    assert!(screen(&app).contains("o901 is placed: leased at kitchen_2; enter opens it"), "{}", screen(&app));
+    let asked = type_keys(&mut app, &["enter"]);
+    assert_eq!(asked[0], Request::Order(OrderId(901)));
+    // Later, enter opens the kitchen again, and w the order's line.
+    type_keys(&mut app, &["esc", "j", "enter"]);
+    assert!(screen(&app).contains("kitchen kitchen_2"), "{}", screen(&app));
+    type_keys(&mut app, &["esc", "w"]);
+    assert!(screen(&app).contains("order o901 in space and time") || screen(&app).contains("order o901"));
+}
+
+#[test]
+fn an_order_without_an_answer_is_sent_again_under_its_key_and_a_changed_one_is_not() {
+    let mut app = calm((80, 24));
+    command(&mut app, "order pizza:2 --zone harbor");
+    let first = type_keys(&mut app, &["enter"]);
+    let key = placed(&first).key.clone();
+    assert!(key.is_some());
+    let timed_out = |asked: &Request| asked.is_change().then(|| Err("no answer within 10 s".to_owned()));
+    answer(&mut app, timed_out);
+    type_keys(&mut app, &["o"]);
+    assert!(screen(&app).contains("sent as it is, it is placed only once"), "{}", screen(&app));
+    let again = type_keys(&mut app, &["enter"]);
+    assert_eq!(placed(&again), placed(&first));
+    answer(&mut app, timed_out);
+    let other = type_keys(&mut app, &["o", "tab", "tab", "right", "up", "up", "up", "enter"]);
+    assert!(other.is_empty(), "{}", screen(&app));
+    type_keys(&mut app, &["esc"]);
+    command(&mut app, "order pizza:3 --zone Harbor");
+    let other = type_keys(&mut app, &["enter"]);
+    assert_ne!(placed(&other).key, key, "another order has another key");
+    answer(&mut app, balancer);
+    type_keys(&mut app, &["o"]);
+    assert!(screen(&app).contains("0 dishes"), "what is placed is done with: {}", screen(&app));
+}
+
+#[test]
+fn an_order_that_can_not_be_is_not_sent() {
+    let mut app = calm((80, 24));
+    command(&mut app, "order soap --zone Harbor");
+    assert!(screen(&app).contains("no dish is called `soap`"), "{}", screen(&app));
+    assert!(type_keys(&mut app, &["esc", "o", "up", "enter"]).is_empty());
+    assert!(screen(&app).contains("nothing chosen"), "{}", screen(&app));
+    type_keys(&mut app, &["esc"]);
+    command(&mut app, "order pizza --zone Mars");
+    assert!(screen(&app).contains("no zone is called `Mars`"), "{}", screen(&app));
+    let mut read_only = app_with(Setup { read_only: true, ..setup() }, (80, 24));
+    feed(&mut read_only, snapshot(9_000, four()), 0);
+    type_keys(&mut read_only, &["o"]);
+    assert!(read_only.dialog.is_none() && screen(&read_only).contains("order is off: read-only"));
+}
+
+#[test]
+fn every_option_of_the_policy_can_be_set_and_taken_back() {
+    let mut app = calm((120, 36));
+    let line = "policy --algorithm round-robin --weights 1,0,0,0 --time-scale 3s --distance-scale-km 7.5 \
+        --overload-threshold 0.8 --calm-threshold 0.6 --available-threshold 0.4 --max-migrations-per-cycle 9 --cycle 1s \
+        --min-stay 2s";
+    assert_eq!(command(&mut app, line), [Request::Policy]);
+    answer(&mut app, balancer);
+    let sent = type_keys(&mut app, &["tab", "enter"]);
+    let [Request::SetPolicy(change)] = &sent[..] else { panic!("{sent:?}\n{}", screen(&app)) };
+    assert_eq!(
+        (change.time_scale_ms, change.min_stay_ms, change.cycle_ms),
+        (Some(Some(3_000)), Some(2_000), Some(1_000))
+    );
+    answer(&mut app, balancer);
+    let undone = type_keys(&mut app, &["u"]);
+    let [Request::SetPolicy(back)] = &undone[..] else { panic!("{undone:?}") };
+    let before = protocol::api::PolicyView::default();
+    assert_eq!(
+        (back.time_scale_ms, back.min_stay_ms, back.cycle_ms),
+        (Some(None), Some(before.min_stay_ms), Some(before.cycle_ms))
+    );
+    answer(&mut app, balancer);
+    assert_eq!(type_keys(&mut app, &["u"]), sent, "taking back the taking back is the change again");
+}
