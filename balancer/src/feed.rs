@@ -60,6 +60,8 @@ enum To {
     Readers,
     /// Those who have none, up to this number.
     Newcomers(u64),
+    /// All: it makes sense by itself.
+    Everybody,
 }
 
 impl To {
@@ -67,6 +69,7 @@ impl To {
         match self {
             Self::Readers => reader.stage == Stage::Started,
             Self::Newcomers(newest) => reader.stage == Stage::Asked && reader.number <= newest,
+            Self::Everybody => true,
         }
     }
 }
@@ -86,6 +89,8 @@ struct Reader {
     number: u64,
     frames: mpsc::Sender<Parcel>,
     stage: Stage,
+    /// Was told what is wrong, whatever its stage.
+    warned: bool,
 }
 
 /// Readers, and what has gathered for the next frame.
@@ -239,13 +244,13 @@ impl Feed {
         }
         frame.age_ms = u64::try_from(clock::mono().saturating_sub(built).as_millis()).unwrap_or(u64::MAX);
         let parcel = match to {
-            To::Readers => Parcel::Text(self.counts.encode(&frame)),
+            To::Readers | To::Everybody => Parcel::Text(self.counts.encode(&frame)),
             To::Newcomers(_) => Parcel::Whole(Arc::new(Whole::new(frame, Arc::clone(&self.counts)))),
         };
         let before = self.readers.len();
         self.readers.retain_mut(|reader| {
             let wanted = to.wants(reader);
-            if wanted {
+            if wanted && matches!(to, To::Newcomers(_)) {
                 reader.stage = Stage::Started;
             }
             !wanted || reader.frames.try_send(parcel.clone()).is_ok()
@@ -263,11 +268,13 @@ impl Feed {
             self.moves.clear();
             self.collapsed.clear();
             self.dropped = 0;
+            // Nobody has a picture whose age could be told.
+            self.told.at = clock::mono();
         }
         let (frames, receiver) = mpsc::channel(BACKLOG_MAX);
         self.next_reader += 1;
         let number = self.next_reader;
-        self.readers.push(Reader { number, frames, stage: Stage::Come });
+        self.readers.push(Reader { number, frames, stage: Stage::Come, warned: false });
         Some((number, receiver))
     }
 
@@ -298,11 +305,16 @@ impl Inner {
         if self.feed.readers.is_empty() {
             return false;
         }
-        if self.core.disk() != DiskHealth::Fine {
-            self.say_alerts_only(now);
-            return false;
+        if self.can_tell() {
+            return self.tell_readers(hub, now);
         }
-        self.tell_readers(hub, now)
+        self.say_alerts_only(now);
+        false
+    }
+
+    /// Whether figures can be told: those of a ledger that stands still, but has everything on the disk, are true.
+    fn can_tell(&self) -> bool {
+        self.core.disk() == DiskHealth::Fine || self.durable_position() == self.core.state().position()
     }
 
     /// Tells those who read what has changed, and all those who have just come everything, in one frame each.
@@ -332,10 +344,12 @@ impl Inner {
     }
 
     /// While the disk stalls no figure can be told: what would be shown is not durable. The reason is told at once, with
-    /// the age of what the readers have.
+    /// the age of what the readers have; also to who has just come, who would otherwise be shown nothing at all.
     fn say_alerts_only(&mut self, now: Now) {
         let age = now.mono.saturating_sub(self.feed.told.at);
-        if self.feed.told.alerts && age.as_millis() % u128::from(KEEPALIVE_MS) >= u128::from(TICK_MS) {
+        let newcomers = self.feed.readers.iter().any(|reader| reader.stage == Stage::Come && !reader.warned);
+        self.feed.readers.iter_mut().for_each(|reader| reader.warned = true);
+        if !newcomers && self.feed.told.alerts && age.as_millis() % u128::from(KEEPALIVE_MS) >= u128::from(TICK_MS) {
             return;
         }
         self.feed.told.alerts = true;
@@ -345,7 +359,7 @@ impl Inner {
             ..Frame::empty(state.epoch(), self.durable_position(), now.wall)
         };
         let built = now.mono.saturating_sub(age);
-        self.metrics.feed_dropped += self.feed.send(Outgoing { frame, built, to: To::Readers });
+        self.metrics.feed_dropped += self.feed.send(Outgoing { frame, built, to: To::Everybody });
     }
 }
 
@@ -366,7 +380,7 @@ pub(crate) async fn run(hub: Arc<Hub>) {
 fn join(hub: &Hub) -> Option<(u64, mpsc::Receiver<Parcel>)> {
     let mut inner = hub.lock();
     let joined = inner.feed.join()?;
-    if inner.feed.readers() == 1 && inner.core.disk() == DiskHealth::Fine {
+    if inner.feed.readers() == 1 && inner.can_tell() {
         inner.tell_readers(hub, clock::now());
         drop(inner);
         hub.flush_now();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use balancer_core::DiskHealth;
 use protocol::api::{Health, HopKind};
 
 use crate::hub::Inner;
@@ -128,6 +129,7 @@ pub fn page(inner: &Inner, now: Duration, version: &str) -> String {
     let mut out = String::with_capacity(16 * 1024);
     let (state, metrics) = (inner.core.state(), &inner.metrics);
     let counts = state.counts();
+    let stalled = inner.core.disk() != DiskHealth::Fine;
     let (projection, scrub) = (metrics.projection.load(Relaxed), metrics.scrub.look());
     let counters = [
         ("chef_orders_accepted_total", "Orders acknowledged since the ledger began", counts.accepted),
@@ -157,6 +159,7 @@ pub fn page(inner: &Inner, now: Duration, version: &str) -> String {
         ("chef_projection_position", "The position that the history tables have come to", projection as f64),
         ("chef_scrub_position", "The position that the scrub has come to", scrub.position.0 as f64),
         ("chef_scrub_damaged", "1 if the scrub has found damage", f64::from(u8::from(scrub.damage.is_some()))),
+        ("chef_ledger_stalled", "1 if the disk takes nothing: figures are ahead of it", f64::from(u8::from(stalled))),
         ("chef_feed_clients", "Readers of the feed", inner.feed.readers() as f64),
         ("chef_faults_active", "Faults in force", 0.0),
     ];

@@ -10,7 +10,7 @@ use protocol::WallTime;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
-use super::fixture::{NOON, answer, app_with, balancer, many, setup, snapshot, type_keys};
+use super::fixture::{NOON, answer, app_with, balancer, feed, many, setup, snapshot, trouble, type_keys};
 use super::gallery;
 use super::svg::{Ground, svg};
 use crate::console::app::{App, Input};
@@ -63,10 +63,13 @@ fn picture((theme, ground): (&str, Ground), (screen, keys): (&str, &[&str])) -> 
     let look = Theme::load(theme, setup.depth, setup.symbols).expect("a theme");
     let mut app = app_with(setup, SIZE);
     app.theme = look;
-    if screen == "heat" {
-        super::fixture::feed(&mut app, snapshot(9_000, many(1_000)), 0);
-    } else {
-        gallery::fill(&mut app);
+    match screen {
+        "heat" => {
+            feed(&mut app, snapshot(9_000, many(1_000)), 0);
+        }
+        // Pages are told by the answers of a smaller city.
+        "kitchen" | "why" | "line" => trouble(&mut app),
+        _ => gallery::fill(&mut app),
     }
     if screen == "replay" {
         app.size.1 -= 1;
