@@ -25,6 +25,7 @@ use balancer_core::{DiskHealth, Event, MoveAsked, Now, Recorded, State};
 use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
+use protocol::Position;
 use protocol::api::{Alert, HopKind, MoveResult};
 use protocol::feed::{EVENTS_MAX, FeedEvent, FeedMove, Frame, KEEPALIVE_MS, TICK_MS};
 use tokio::sync::mpsc;
@@ -131,11 +132,11 @@ impl Feed {
     }
 
     /// Takes an event in.
-    pub(crate) fn observe(&mut self, state: &State, recorded: &Recorded) {
+    pub(crate) fn observe(&mut self, state: &State, recorded: &Recorded, position: Position) {
         if !self.readers.is_empty() {
             self.moved(state, recorded);
         }
-        match notable::event(state, state.position(), recorded) {
+        match notable::event(state, position, recorded) {
             Some(event) => self.tell(event),
             None if self.readers.is_empty() => {}
             None => *self.collapsed.entry(recorded.event.word()).or_default() += 1,

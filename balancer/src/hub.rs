@@ -452,8 +452,10 @@ impl Inner {
         self.now = None;
         let events = self.core.take_events();
         let moves = self.core.take_moves_asked();
-        for recorded in &events {
-            self.observe(recorded);
+        // Each event has a position of its own; the state is past them all.
+        let before = self.core.state().position().0 - events.len() as u64;
+        for (recorded, position) in events.iter().zip(before + 1..) {
+            self.observe(recorded, Position(position));
         }
         self.feed.moves_asked(&moves);
         self.hold_back();
@@ -502,7 +504,7 @@ impl Inner {
     }
 
     /// Folds one event into the figures of the last seconds.
-    fn observe(&mut self, recorded: &Recorded) {
+    fn observe(&mut self, recorded: &Recorded, position: Position) {
         let at = recorded.at;
         let state = self.core.state();
         let age = |order| state.order(order).map_or(0, |order| at.ms_since(order.placed_at));
@@ -534,7 +536,7 @@ impl Inner {
             Event::MoveFailed { result, .. } => self.metrics.moved(protocol::api::HopKind::Reassign, result.word()),
             _ => {}
         }
-        self.feed.observe(self.core.state(), recorded);
+        self.feed.observe(self.core.state(), recorded, position);
     }
 
     fn let_go(&mut self, after: After) {

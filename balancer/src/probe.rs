@@ -260,8 +260,9 @@ impl Probe {
         let inner = &mut *guard;
         let (events, moves) = (inner.core.take_events(), inner.core.take_moves_asked());
         let began = Instant::now();
-        for event in &events {
-            inner.feed.observe(inner.core.state(), event);
+        let before = inner.core.state().position().0 - events.len() as u64;
+        for (event, position) in events.iter().zip(before + 1..) {
+            inner.feed.observe(inner.core.state(), event, Position(position));
         }
         inner.feed.moves_asked(&moves);
         began.elapsed()

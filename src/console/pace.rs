@@ -33,8 +33,10 @@ const DRAIN_MAX: Duration = Duration::from_secs(2);
 const DRAIN_AFTER_STALL: Duration = Duration::from_millis(500);
 /// What must not wait may be sent with so much still on its way.
 const AHEAD: Duration = Duration::from_millis(400);
+/// And waits no longer than this, whatever was measured: a terminal may only have stuttered.
+const URGENT_MAX: Duration = Duration::from_millis(900);
 /// An alarm in so much time does not wait for the slot; some may come at once.
-const ALARM: Duration = Duration::from_millis(500);
+const ALARM: Duration = Duration::from_millis(300);
 const ALARMS_AT_ONCE: Duration = Duration::from_millis(1_500);
 /// How long a measured rate is kept before a faster one is tried, frame by frame: twice as long after each try that failed.
 const KEPT: Duration = Duration::from_secs(60);
@@ -121,7 +123,8 @@ impl Pacer {
     pub fn due(&self) -> Option<Duration> {
         let slot = self.drawn.map_or(Duration::ZERO, |drawn| drawn + self.slot);
         let through = self.slow.map_or(Duration::ZERO, |slow| slow.through_at);
-        self.dirty.then(|| if self.urgent { through.saturating_sub(AHEAD) } else { slot.max(through) })
+        let urgent = through.saturating_sub(AHEAD).min(slot + URGENT_MAX);
+        self.dirty.then(|| if self.urgent { urgent } else { slot.max(through) })
     }
 
     /// Drawn; `now` is when that began.
@@ -140,7 +143,7 @@ impl Pacer {
         let rate = match (stood_still, self.slow) {
             (true, Some(slow)) => slow.rate.min(AFTER_STALL),
             (true, None) => AFTER_STALL,
-            (false, Some(slow)) => slow.rate.min(measured) * SHARE,
+            (false, Some(slow)) => slow.rate.min(measured * SHARE),
             (false, None) => measured * SHARE,
         };
         let first = if stood_still { KEPT_AFTER_STALL } else { KEPT };
@@ -217,7 +220,7 @@ mod tests {
             at_once += u32::from(pacer.urgent);
             pacer.done(now, QUICK);
         }
-        assert!((10..=14).contains(&at_once), "{at_once} of 100 in 5 s");
+        assert!((16..=23).contains(&at_once), "{at_once} of 100 in 5 s");
         pacer.note(&dirty(true), Cause::Hand, ms(10_001));
         assert_eq!(pacer.due(), Some(Duration::ZERO));
     }
@@ -311,6 +314,20 @@ mod tests {
         for frame in [400, 800, 1_600] {
             let (worst, _) = worst_age(&mut Line::new(8_000.0), frame, every_eight_seconds);
             assert!(worst < ms(3_500), "{frame}: {worst:?}");
+        }
+    }
+
+    #[test]
+    fn a_fast_terminal_that_stutters_never_delays_a_key_by_more_than_a_second() {
+        for (stutters, every, took) in [(6, 20_000, 60), (3, 5_000, 150), (1, 1_000, 400), (9, 3_000, 900)] {
+            let mut pacer = Pacer::new(10);
+            for n in 0..stutters {
+                let now = ms(10_000 + n * every);
+                pacer.done(now, FrameOut { bytes: 6_000, took: ms(took) });
+                pacer.note(&dirty(true), Cause::Hand, now + ms(took));
+                let waits = pacer.due().expect("dirty").saturating_sub(now + ms(took));
+                assert!(waits <= ms(1_000), "{stutters} x {took} ms: {waits:?}");
+            }
         }
     }
 

@@ -186,7 +186,9 @@ impl<W: Write> FrameBackend<W> {
                 looks.push(cell.look);
                 looks.len() - 1
             });
-            (is_steady(cell.symbol), place)
+            // Uncertain ones stay in their sequence: the right one of two neighbours is drawn over what the left one spilt.
+            let steady = is_steady(cell.symbol);
+            (steady, if steady { place } else { 0 })
         });
         cells
     }

@@ -98,3 +98,19 @@ fn a_remark_about_a_kitchen_comes_once_a_second_and_its_end_is_told() {
     assert_eq!(seen.keys().copied().collect::<Vec<_>>(), [1], "of the drained kitchen, and of no other");
     assert_eq!(picture.remarks, BTreeMap::new(), "the drain is over");
 }
+
+#[test]
+fn what_happens_in_one_turn_has_positions_of_its_own() {
+    let mut probe = Probe::new(6);
+    probe.join(1);
+    probe.tick(0);
+    probe.texts(0);
+    probe.drain(2);
+    probe.drain(3);
+    probe.tick(5);
+    let frames = probe.texts(0).into_iter().map(|text| serde_json::from_str(&text).expect("a frame"));
+    let events: Vec<_> = frames.flat_map(|frame: Frame| frame.events).collect();
+    let drains: Vec<_> = events.iter().filter(|event| event.kind == "drain_started").collect();
+    assert_eq!(drains.len(), 2, "{events:?}");
+    assert!(drains[0].position < drains[1].position, "{drains:?}");
+}
