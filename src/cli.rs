@@ -7,7 +7,7 @@
 //! cli/local.rs   console, demo, up, kill               cli/watch.rs  the feed as lines
 //! cli/record.rs  record and replay                     cli/doctor.rs what the terminal can do
 //! ```
-//! Owns the dispatch. A command that is not here does not exist: there are no faults, drills or recordings yet.
+//! Owns the dispatch. A command that is not here does not exist: there are no faults beyond `kill` and no drills yet.
 
 mod args;
 mod audit;

@@ -102,6 +102,8 @@ pub(crate) struct Feed {
     told: Told,
     /// Of the last look.
     alerts: Vec<Alert>,
+    /// When they were last told by themselves.
+    warned_at: Duration,
     events: Vec<FeedEvent>,
     recent: VecDeque<FeedEvent>,
     dropped: u64,
@@ -350,10 +352,11 @@ impl Inner {
         let age = now.mono.saturating_sub(self.feed.told.at);
         let newcomers = self.feed.readers.iter().any(|reader| reader.stage == Stage::Come && !reader.warned);
         self.feed.readers.iter_mut().for_each(|reader| reader.warned = true);
-        if !newcomers && self.feed.told.alerts && age.as_millis() % u128::from(KEEPALIVE_MS) >= u128::from(TICK_MS) {
+        let due = now.mono >= self.feed.warned_at + Duration::from_millis(KEEPALIVE_MS);
+        if !newcomers && self.feed.told.alerts && !due {
             return;
         }
-        self.feed.told.alerts = true;
+        (self.feed.told.alerts, self.feed.warned_at) = (true, now.mono);
         let state = self.core.state();
         let frame = Frame {
             alerts: Some(self.feed.alerts.clone()),

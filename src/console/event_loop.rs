@@ -3,7 +3,8 @@
 //! Decides nothing but when to draw. Idle, it sleeps until [`App::wake_at`] and writes nothing.
 //!
 //! - When that is, [`Pacer`] says.
-//! - A blocked terminal blocks only this loop: frames of the feed are folded when it comes back, never queued.
+//! - A blocked terminal holds up all of this, the reading of the feed too: the balancer cuts off a reader that is seconds behind,
+//!   and it comes back with a snapshot. Nothing is queued for the screen.
 
 use std::future::poll_fn;
 use std::io::{self, IsTerminal, Write};

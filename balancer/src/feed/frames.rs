@@ -25,7 +25,7 @@ pub(super) struct Told {
     flow: Option<Flow>,
     /// Up to where the flow's stages were counted.
     counted: Option<Position>,
-    /// The alerts of the last look.
+    /// Whether they know the alerts of the last look.
     pub(super) alerts: bool,
     balancers: Vec<BalancerView>,
     balancers_at: Duration,
