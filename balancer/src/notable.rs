@@ -185,7 +185,12 @@ fn line(
 pub(crate) fn detail(kitchens: &[String], event: &Event) -> String {
     let name = |number: KitchenNo| kitchens.get(number.index()).map_or("a kitchen", String::as_str);
     match event {
-        Event::Accepted(accepted) => format!("{} dishes, {} stages", accepted.items.len(), accepted.stages),
+        Event::Accepted(accepted) => {
+            let dishes: u64 = accepted.items.iter().map(|item| u64::from(item.quantity)).sum();
+            let dish = if dishes == 1 { "dish" } else { "dishes" };
+            let stage = if accepted.stages == 1 { "stage" } else { "stages" };
+            format!("{dishes} {dish}, {} {stage}", accepted.stages)
+        }
         Event::Leased { kitchen, token, cause, .. } => match cause {
             Cause::Dispatch => format!("to {} with token {token}", name(*kitchen)),
             Cause::Reassign { from, reason, pause_ms } => {

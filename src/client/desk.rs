@@ -4,14 +4,14 @@
 //! a request is allowed: the console has asked its person, and the balancer refuses what cannot be.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use protocol::api;
+use protocol::text::clean;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::{Client, OrderFilter};
-use crate::city::control::{By, Supervisor};
-use crate::console::link::{Answer, Request, Sent, Signal};
+use crate::city::control::{By, ControlError, Supervisor};
+use crate::console::link::{Answer, KILL_HOLD, Request, Sent, Signal};
 
 /// Requests under way at once: a person does not wait for more, and a stuck balancer must not pile them up.
 const AT_ONCE: usize = 8;
@@ -20,9 +20,6 @@ const ORDERS_OF: u32 = 100;
 
 /// Acts of operators on one page: more than a screen shows, and a few kilobytes.
 const ACTIONS: u32 = 100;
-
-/// A kitchen that was killed by hand stays down so long: its leases run out after 1.5 s, and a person sees it happen.
-const KILL_HOLD: Duration = Duration::from_secs(5);
 
 /// Serves until the console is gone.
 pub async fn serve(
@@ -71,6 +68,7 @@ async fn carry_out(
         }
         Request::Actions { before } => Ok(Answer::Actions(Box::new(client.actions(ACTIONS, before).await?))),
         Request::Policy => Ok(Answer::Policy(Box::new(client.policy().await?))),
+        Request::Supervisor => Ok(Answer::Supervisor(supervisor.list().await.map_err(nobody)?)),
         Request::Drain { kitchen, deadline_ms, force } => {
             client.drain(&kitchen, &api::Drain { deadline_ms, force }).await?;
             done(format!("{kitchen} is being drained"))
@@ -105,7 +103,18 @@ async fn carry_out(
         }
         Request::Kill(kitchen) => {
             let by = By::new(client.operator(), reason);
-            Ok(Answer::Done(supervisor.kill(kitchen.as_str(), KILL_HOLD, &by).await?))
+            Ok(Answer::Done(supervisor.kill(kitchen.as_str(), KILL_HOLD, &by).await.map_err(nobody)?))
         }
+    }
+}
+
+/// What a person in front of the console can do about it; the cause stands in `chef kill`'s words.
+fn nobody(error: ControlError) -> String {
+    match error {
+        ControlError::Nobody { place, .. } => {
+            let place = clean(&place.display().to_string(), 100);
+            format!("no supervisor at {place}: give --data-dir of the chef up that runs the city")
+        }
+        ControlError::Refused(why) => why,
     }
 }

@@ -161,7 +161,7 @@ pub const ACTIONS: &[Action] = &[
     Action { description: "command: every action and every thing by name", ..look(ActionId::Palette, "palette", &[":"], "command") },
     Action { description: "open the selected kitchen, order or event", contexts: TABLES, ..look(ActionId::Inspect, "inspect", &["enter"], "open") },
     Action { description: "back: close, clear the filter, leave the page", ..look(ActionId::Back, "back", &["esc"], "") },
-    Action { description: "kitchens: zone=Harbor load>0.8 !alive; ledger: kind=migrated subject=o42", contexts: LISTS, args: "[TEXT]", ..look(ActionId::Filter, "filter", &["/"], "filter") },
+    Action { description: "kitchens: zone=Harbor load>0.8 !alive, or words: dead hot suspected draining cordoned; ledger: kind=migrated subject=o42", contexts: LISTS, args: "[TEXT]", ..look(ActionId::Filter, "filter", &["/"], "filter") },
     Action { description: "sort by load, name, queue or health", contexts: FLEET, args: "[SORT]", ..look(ActionId::Sort, "sort", &["s"], "sort") },
     Action { description: "every kitchen as one cell, by zone", contexts: FLEET, ..look(ActionId::Heat, "heat", &["H"], "heat") },
     Action { description: "audit, events, or the order's line", contexts: &[Context::Ledger, Context::Order], ..look(ActionId::NextPane, "next-pane", &["tab"], "next") },

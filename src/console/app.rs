@@ -19,11 +19,14 @@ mod door;
 mod effects;
 pub mod events;
 pub mod filter;
+mod ground;
 pub mod heat;
 pub mod incidents;
+mod keeper;
 pub mod ledger;
 pub mod moves;
 mod navigate;
+mod offers;
 pub mod order_form;
 pub mod page;
 pub mod palette;
@@ -31,14 +34,18 @@ mod placing;
 mod playback;
 mod pointer;
 mod propose;
+pub mod question;
 pub mod recall;
 pub mod remarks;
 pub mod rows;
 mod run;
+pub mod rush_form;
 pub mod series;
 pub mod spacetime;
 mod state;
+pub mod target;
 pub mod time;
+mod told_of;
 pub mod undo;
 
 use std::collections::HashMap;
@@ -51,6 +58,7 @@ use protocol::feed::Frame;
 use self::city::City;
 use self::dialog::Dialog;
 use self::door::Asked;
+use self::keeper::Keeper;
 use self::ledger::Ledger;
 use self::page::Page;
 use self::placing::Placing;
@@ -64,7 +72,7 @@ use super::replay::Replay;
 use super::tape::Answers;
 use super::theme::Theme;
 use super::untrusted::Untrusted;
-use super::view::layout;
+use super::view::{self, layout};
 
 pub use self::effects::{Copied, Effects, Input};
 pub use self::state::{Link, Screen, Setup, Sound, Toast};
@@ -97,6 +105,7 @@ pub struct App {
     pub toast: Option<Toast>,
     /// The beginning of a key sequence.
     pub prefix: Option<String>,
+    prefix_until: Duration,
     /// The deck, while a recording is played in place of a link.
     pub replay: Option<Replay>,
     /// Whether Fleet shows every kitchen as a cell.
@@ -105,6 +114,10 @@ pub struct App {
     pub ledger: Ledger,
     /// The last change, while it can be taken back.
     pub undo: Option<Undo>,
+    /// The last one whose time is over.
+    lapsed: Option<Undo>,
+    keeper: Keeper,
+    kill_wanted: Option<keeper::Wanted>,
     /// Whether the mouse is heard.
     pub mouse: bool,
     /// What is tuned, if it was asked for.
@@ -144,10 +157,14 @@ impl App {
             rows: Rows::default(),
             toast: None,
             prefix: None,
+            prefix_until: Duration::ZERO,
             replay: None,
             heat: false,
             ledger: Ledger::default(),
             undo: None,
+            lapsed: None,
+            keeper: Keeper::Unknown,
+            kill_wanted: None,
             mouse: false,
             policy: None,
             lines: Vec::new(),
@@ -179,7 +196,7 @@ impl App {
             Input::Key(key) => self.key(key, &mut effects),
             Input::Mouse(event) => self.point(event, &mut effects),
             Input::Paste(text) => {
-                if let Some(dialog) = &mut self.dialog {
+                if let Some(dialog) = self.dialog.as_mut().filter(|_| view::fits(self.size)) {
                     let verdict = dialog.paste(&text);
                     self.settle_dialog(verdict, &mut effects);
                 }
@@ -237,6 +254,9 @@ impl App {
         // Before the frame, so that what it counts falls into the running second.
         let moved = self.live.advance(self.now, true);
         effects.dirty |= self.frozen.is_none() && self.shows(moved);
+        if moved.rows {
+            self.rows.outdate();
+        }
         let renumbered = frame.snapshot.is_some() || !frame.registered.is_empty();
         let ignored = self.live.ignored;
         let (audited, told) = (self.live.audit.added, self.live.events.added);
@@ -263,7 +283,7 @@ impl App {
         } else if !frame.kitchens.is_empty() {
             self.rows.outdate();
         }
-        effects.dirty |= change.visible;
+        effects.dirty |= change.visible | self.check_toast();
         effects.urgent |= change.urgent;
     }
 
@@ -295,7 +315,7 @@ impl App {
     }
 
     fn say(&mut self, sound: Sound, text: &str, effects: &mut Effects) {
-        self.toast = Some(Toast { text: Untrusted::new(text), sound, until: self.now + TOAST });
+        self.toast = Some(Toast { text: Untrusted::new(text), sound, until: self.now + TOAST, about: None });
         effects.dirty = true;
     }
 

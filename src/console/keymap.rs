@@ -93,6 +93,15 @@ impl Keymap {
         }
     }
 
+    /// What a sequence that has begun can go on with: the whole sequence, and what it does.
+    #[must_use]
+    pub fn continuations(&self, context: Context, before: &str) -> Vec<(&str, &'static Action)> {
+        let here = ACTIONS.iter().zip(&self.keys).filter(|(action, _)| action.contexts.contains(&context));
+        here.flat_map(|(action, keys)| keys.iter().map(move |keys| (keys.as_str(), action)))
+            .filter(|(keys, _)| begins(before, keys))
+            .collect()
+    }
+
     /// The file that is read if none is named: `chef/keys.toml` in the directory for settings, if it is there.
     ///
     /// # Errors

@@ -8,6 +8,9 @@ use protocol::{KitchenId, OrderId, Position, api, feed};
 
 use super::actions::{self, ActionId, Danger};
 
+/// A kitchen that was killed by hand stays down at least so long: its leases run out after 1.5 s, and a person sees it happen.
+pub const KILL_HOLD: Duration = Duration::from_secs(5);
+
 /// What the network tells the console.
 #[derive(Debug, Clone)]
 pub enum Signal {
@@ -62,6 +65,8 @@ pub enum Answer {
     Actions(Box<api::ActionPage>),
     /// What is tuned.
     Policy(Box<api::PolicyView>),
+    /// The processes that a supervisor here can kill, by id.
+    Supervisor(Vec<String>),
 }
 
 /// What the console wants.
@@ -76,6 +81,7 @@ pub enum Request {
     Migrations,
     Actions { before: Option<Position> },
     Policy,
+    Supervisor,
     Cordon(KitchenId),
     Uncordon(KitchenId),
     Drain { kitchen: KitchenId, deadline_ms: Option<u64>, force: bool },
@@ -107,7 +113,8 @@ impl Request {
             | Self::OrdersOf(_)
             | Self::Migrations
             | Self::Actions { .. }
-            | Self::Policy => None,
+            | Self::Policy
+            | Self::Supervisor => None,
             Self::Cordon(_) => Some(ActionId::Cordon),
             Self::Uncordon(_) => Some(ActionId::Uncordon),
             Self::Drain { .. } => Some(ActionId::Drain),
@@ -151,9 +158,12 @@ impl Request {
             | Self::Drain { kitchen: id, .. } => id.to_string(),
             Self::Place(order) => order.zone.clone(),
             Self::Rush { zone, .. } => zone.clone().unwrap_or_default(),
-            Self::Migrations | Self::Actions { .. } | Self::Policy | Self::StopRush | Self::SetPolicy(_) => {
-                String::new()
-            }
+            Self::Migrations
+            | Self::Actions { .. }
+            | Self::Policy
+            | Self::Supervisor
+            | Self::StopRush
+            | Self::SetPolicy(_) => String::new(),
         }
     }
 

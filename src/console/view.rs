@@ -1,8 +1,8 @@
 //! What is drawn where: the top, one screen or page, the footer, a dialog over all.
 //!
 //! ```text
-//! top     who, link and age, kitchens by health, orders/s, p99, dropped          1 row
-//! tabs    screens, frozen, and the proof                                         1 row
+//! top     who, link and age, kitchens by health, orders/s, p99, what waits       1 row
+//! tabs    screens, alerts, and the proof                                         1 row
 //! body    a screen, or a page over it
 //! footer  keys that apply here, or a message                                     1 row
 //! ```
@@ -24,6 +24,7 @@ mod order;
 mod order_form;
 mod palette;
 pub mod pen;
+mod question;
 mod recall;
 mod replay;
 mod spacetime;
@@ -68,6 +69,12 @@ pub fn text_of(app: &App) -> String {
     text
 }
 
+/// Whether a screen of so many columns and rows can be read.
+#[must_use]
+pub fn fits((columns, rows): (u16, u16)) -> bool {
+    columns >= SMALLEST.0 && rows >= SMALLEST.1
+}
+
 /// Draws the whole picture.
 pub fn draw(frame: &mut Frame<'_>, app: &App) {
     let whole = frame.area();
@@ -77,14 +84,14 @@ pub fn draw(frame: &mut Frame<'_>, app: &App) {
     if let Some(replay) = &app.replay {
         replay::scrubber(&mut pen, replay, Rect { y: area.bottom(), height: whole.height - area.height, ..whole });
     }
-    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+    if !fits((area.width, area.height)) {
         too_small(&mut pen, area);
         return;
     }
     top::render(&mut pen, app, Rect { height: 2, ..area });
     let body = layout::body(area);
     screen(&mut pen, app, body);
-    if app.is_stale() {
+    if app.is_stale() || app.is_cut_off() {
         pen.wash(body, Role::Stale);
     }
     footer::render(&mut pen, app, Rect { y: area.bottom() - 1, height: 1, ..area });

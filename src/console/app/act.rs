@@ -3,12 +3,14 @@
 //! Owns the way from a key to an effect. The guard for what changes stands once, in [`App::act`], and reads the table;
 //! what is asked before a request stands in `propose.rs`.
 
+use std::time::Duration;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use protocol::api::Schedulable;
 use protocol::{KitchenId, OrderId};
 use tui_input::Input as Field;
 
-use super::dialog::{Dialog, FilterOf, Verdict};
+use super::dialog::{Dialog, Verdict};
 use super::order_form::Wish;
 use super::page::{OrderView, Page};
 use super::{App, Effects, Screen, Sound};
@@ -16,6 +18,10 @@ use crate::console::actions::{Action, ActionId};
 use crate::console::keymap::{self, Found};
 use crate::console::link::Request;
 use crate::console::theme::{self, Theme};
+use crate::console::view;
+
+/// A sequence waits so long for its next key.
+const SEQUENCE: Duration = Duration::from_secs(2);
 
 impl App {
     pub(super) fn key(&mut self, key: KeyEvent, effects: &mut Effects) {
@@ -32,6 +38,9 @@ impl App {
             }
             _ => {}
         }
+        if !view::fits(self.size) {
+            return self.leave_only(key, effects);
+        }
         match &mut self.dialog {
             Some(Dialog::Palette(_)) => return self.palette_key(key, effects),
             Some(dialog) => {
@@ -46,15 +55,33 @@ impl App {
             return;
         }
         effects.dirty |= self.prefix.is_some();
-        let before = self.prefix.take();
-        match self.setup.keys.find(self.context(), before.as_deref(), &name) {
-            Found::Action(action) => self.act(action, effects),
+        let before = self.prefix.take().filter(|_| self.now < self.prefix_until);
+        let found = self.setup.keys.find(self.context(), before.as_deref(), &name);
+        // A key that does not go on with the sequence means what it means alone.
+        let (before, found) = match (before, found) {
+            (Some(_), Found::Nothing) => (None, self.setup.keys.find(self.context(), None, &name)),
+            (before, found) => (before, found),
+        };
+        match found {
+            Found::Action(action) => {
+                let before = self.toast.take();
+                self.act(action, effects);
+                // A dialog that opens takes the row of the message before.
+                self.toast = self.toast.take().or(before.filter(|_| self.dialog.is_none()));
+            }
             Found::Prefix => {
                 self.prefix = Some(before.map_or_else(|| name.clone(), |before| format!("{before} {name}")));
+                self.prefix_until = self.now + SEQUENCE;
                 effects.dirty = true;
             }
             Found::Nothing => {}
         }
+    }
+
+    /// Nothing can be read, so nothing can be meant but to leave.
+    fn leave_only(&self, key: KeyEvent, effects: &mut Effects) {
+        let found = keymap::key_name(key).map(|name| self.setup.keys.find(self.context(), None, &name));
+        effects.quit = matches!(found, Some(Found::Action(action)) if action.id == ActionId::Quit);
     }
 
     pub(super) fn act(&mut self, action: &Action, effects: &mut Effects) {
@@ -128,21 +155,15 @@ impl App {
             Verdict::Ignored | Verdict::Changed => {}
             Verdict::Close => self.dialog = None,
             Verdict::Send(request, reason) => {
+                if let Some(why) = self.refused_target(&request) {
+                    return self.say(Sound::Bad, &why, effects);
+                }
                 self.dialog = None;
                 self.note_sent(&request);
                 self.send(request, reason, effects);
             }
             Verdict::Filter(of, text) => self.preview_filter(of, &text),
-            Verdict::FilterDone(of, text) => {
-                self.dialog = None;
-                let outcome = match of {
-                    FilterOf::Kitchens => self.set_filter(&text),
-                    FilterOf::Events => self.set_event_filter(&text),
-                };
-                if let Err(why) = outcome {
-                    self.say(Sound::Bad, &why, effects);
-                }
-            }
+            Verdict::FilterDone(of, text) => self.end_filter(of, &text),
             Verdict::Preview(name) => match Theme::load(&name, self.setup.depth, self.setup.symbols) {
                 Ok(theme) => self.wear(theme, effects),
                 Err(bad) => self.say(Sound::Bad, &bad.brief(), effects),

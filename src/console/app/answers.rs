@@ -17,8 +17,10 @@ impl App {
             effects.dirty |= order.take(&asked.request, &outcome);
         }
         match outcome {
+            outcome if asked.request == Request::Supervisor => self.heard_keeper(outcome, effects),
             Ok(Answer::Done(text)) => {
                 self.say(Sound::Good, &text, effects);
+                self.tell_of(asked);
                 self.offer_undo(asked);
                 if let Request::Kill(kitchen) = &asked.request {
                     let at = self.live.at;
@@ -43,7 +45,10 @@ impl App {
                 self.policy = Some(*policy);
                 self.go_on_tuning(effects);
             }
-            Ok(Answer::Order(_) | Answer::Explain(_) | Answer::History(_) | Answer::Orders(_)) | Err(_) => {}
+            Ok(
+                Answer::Order(_) | Answer::Explain(_) | Answer::History(_) | Answer::Orders(_) | Answer::Supervisor(_),
+            )
+            | Err(_) => {}
         }
     }
 

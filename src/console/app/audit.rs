@@ -101,6 +101,17 @@ impl Audit {
         self.entries.is_empty()
     }
 
+    /// What is to be said where there are none: how far the ledger was read decides what that means.
+    #[must_use]
+    pub fn emptiness(&self) -> &'static str {
+        match self.paging {
+            Paging::All => "nobody has acted since the ledger begins",
+            Paging::Unasked | Paging::Asking(_) => "reading the ledger",
+            Paging::Next(_) => "nobody has acted in what was read of the ledger",
+            Paging::Refused => "nobody has acted since the feed's memory begins; older: in the ledger",
+        }
+    }
+
     /// Which page is wanted: the newest first, and the next one when `at_the_end` says that the last entry is looked at.
     pub fn wants(&self, at_the_end: impl FnOnce() -> bool) -> Option<Option<Position>> {
         match self.paging {

@@ -63,6 +63,7 @@ impl App {
         if !self.history_asked {
             self.history_asked = true;
             self.send(Request::Migrations, None, effects);
+            self.send(Request::Supervisor, None, effects);
         } else if let Some(request) = self.wants_acts() {
             self.live.audit.asked();
             self.send(request, None, effects);

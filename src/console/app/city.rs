@@ -114,6 +114,9 @@ pub struct City {
     coming: BTreeMap<u32, KitchenRow>,
     #[serde(default)]
     rows_at: Option<Duration>,
+    /// When a hot kitchen was last worth a frame of its own.
+    #[serde(skip)]
+    hot_at: Option<Duration>,
     #[serde(skip)]
     index: HashMap<u32, usize>,
     #[serde(skip)]
@@ -121,6 +124,11 @@ pub struct City {
     second: Second,
     second_no: u64,
     accepted_before: Option<u64>,
+    #[serde(default)]
+    refused_before: Option<u64>,
+    /// When this leader was first heard, if another was heard before it.
+    #[serde(default)]
+    pub reign_since: Option<WallTime>,
 }
 
 impl City {
@@ -133,11 +141,15 @@ impl City {
         }
         let mut change = Change::default();
         self.watch(frame, now);
+        let was_known = self.known;
         if let Some(snapshot) = &frame.snapshot {
             self.begin(snapshot, frame, goes_back);
             change.visible = true;
         } else if frame.epoch != self.epoch {
             change.visible = true;
+        }
+        if was_known && frame.epoch != self.epoch {
+            (self.reign_since, self.second.new_leader) = (Some(frame.at), true);
         }
         self.frames += 1;
         let known_to = if goes_back { Position(0) } else { self.position };
@@ -146,13 +158,14 @@ impl City {
         for info in &frame.registered {
             self.register(info);
         }
+        change.visible |= self.catch_up_by(now);
         let hot_before = self.hot;
         let lost = self.rows(&frame.kitchens, now, &mut change);
         self.second.lost += lost;
         if !frame.registered.is_empty() {
             self.summarise();
         }
-        change.urgent |= lost > 0 || self.hot > hot_before;
+        change.urgent |= lost > 0 || (self.hot > hot_before && self.may_alarm_hot(now));
         self.figures(frame, &mut change);
         change.visible |= self.take_remarks(frame, now);
         self.happenings(frame, known_to, now, &mut change);
@@ -163,6 +176,8 @@ impl City {
     /// A picture out of a recording, whose places are checked and whose indexes are built again; none if it is damaged.
     #[must_use]
     pub fn restored(mut self) -> Option<Self> {
+        // A time that never was would hold every row back for ever.
+        self.rows_at = self.rows_at.filter(|at| *at <= Duration::from_secs(self.second_no + 1));
         let placed = self.kitchens.iter().all(|kitchen| kitchen.zone < self.zones.len());
         self.index = self.kitchens.iter().enumerate().map(|(at, kitchen)| (kitchen.no, at)).collect();
         self.ids = self.kitchens.iter().enumerate().map(|(at, kitchen)| (kitchen.id.clone(), at)).collect();
@@ -176,7 +191,8 @@ impl City {
             let text = format!("position {was}: another ledger, or its end is lost");
             self.events.say(frame.at, Tone::Bad, "went_back", &text);
         } else if self.known && frame.epoch != self.epoch {
-            let text = format!("epoch {} -> {}", self.epoch, frame.epoch);
+            let (from, to) = (self.leader.fit(32), Untrusted::new(&snapshot.leader).fit(32));
+            let text = format!("{from} -> {to}, epoch {} -> {}", self.epoch, frame.epoch);
             self.events.say(frame.at, Tone::Warn, "new_leader", &text);
         }
         self.known = true;
@@ -191,7 +207,7 @@ impl City {
         self.moves.reset();
         self.remarks.clear();
         self.audit.ask_anew();
-        self.accepted_before = None;
+        (self.accepted_before, self.refused_before) = (None, None);
         // Kitchens that are told again keep their minute of history; the rest is gone.
         let told: std::collections::HashSet<&KitchenId> = frame.registered.iter().map(|info| &info.id).collect();
         self.kitchens.retain(|kitchen| told.contains(&kitchen.id));

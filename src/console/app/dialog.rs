@@ -2,18 +2,20 @@
 //!
 //! Owns what the keys do while it lies there. A dialog never sends: it hands a [`Verdict`] back, and [`super::App`] sends.
 //!
-//! - A question starts on Cancel; a reason may be given with it, and is recorded with the change.
+//! - A dialog takes every key: what it has no use for is dropped, and never a command of the screen below.
+//! - Where a reason can be given, letters typed on a button or a list begin it; enter in it goes to what acts.
 //! - What destroys is armed only by typing the target's name; a paste does not count.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use protocol::{KitchenId, OrderId};
 use tui_input::{Input, InputRequest};
 
 use super::order_form::{Field, OrderForm};
 use super::palette::Palette;
+use super::question::{Focus, Question, typed_key};
+use super::rush_form::{Line, RushForm};
+use super::target::TargetForm;
 use crate::console::link::Request;
 use crate::console::theme::Theme;
-use crate::console::untrusted::Untrusted;
 
 /// What lies over the screen.
 #[derive(Debug, Clone)]
@@ -33,10 +35,10 @@ pub enum Dialog {
         of: FilterOf,
         /// The text.
         input: Input,
+        /// Whether what is typed takes the place of the text.
+        selected: bool,
         /// What cannot be read.
         error: Option<String>,
-        /// For esc.
-        before: String,
     },
     /// The themes.
     Themes {
@@ -65,18 +67,7 @@ pub enum Dialog {
     /// A new order.
     Order(Box<OrderForm>),
     /// To which kitchen.
-    Target {
-        /// Which order.
-        order: OrderId,
-        /// Kitchens that can take it, the emptiest first.
-        kitchens: Vec<KitchenId>,
-        /// The one selected.
-        at: usize,
-        /// What will happen with an order that is being cooked.
-        note: Option<String>,
-        /// Why, if it was said before.
-        reason: Option<String>,
-    },
+    Target(TargetForm),
 }
 
 /// What a filter is for.
@@ -86,54 +77,6 @@ pub enum FilterOf {
     Kitchens,
     /// Events and audit.
     Events,
-}
-
-/// What has the focus in a question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Focus {
-    /// Do nothing.
-    #[default]
-    Cancel,
-    /// Do it; where a name is asked for, its field.
-    Go,
-    /// The reason.
-    Reason,
-}
-
-/// What would happen, and what is sent on yes.
-#[derive(Debug, Clone)]
-pub struct Question {
-    /// `Drain kitchen_1?`
-    pub title: String,
-    /// The blast radius.
-    pub lines: Vec<String>,
-    /// What is sent.
-    pub request: Request,
-    /// The word on the button.
-    pub verb: &'static str,
-    /// What has the focus.
-    pub focus: Focus,
-    /// Why it is done.
-    pub reason: Input,
-}
-
-/// The form of a rush.
-#[derive(Debug, Clone)]
-pub struct RushForm {
-    /// Orders a second.
-    pub rate: Input,
-    /// Seconds.
-    pub seconds: Input,
-    /// Zones: shown and sent; the first is all.
-    pub zones: Vec<(Untrusted, Option<String>)>,
-    /// Which zone.
-    pub zone: usize,
-    /// Why.
-    pub reason: Input,
-    /// 0 rate, 1 seconds, 2 zone, 3 reason, 4 Cancel, 5 Start.
-    pub focus: usize,
-    /// What cannot be sent.
-    pub error: Option<&'static str>,
 }
 
 /// What a key in a dialog led to.
@@ -164,38 +107,19 @@ impl Dialog {
             Self::Help { search, top } => help_key(search, top, key),
             // The model itself: what a line could become depends on the picture.
             Self::Palette(_) => Verdict::Ignored,
-            Self::Filter { of, input, before, .. } => filter_key(*of, input, before, key),
+            Self::Filter { of, input, selected, .. } => filter_key(*of, input, selected, key),
             Self::Themes { names, at, before } => theme_key(names, at, before, key),
             Self::Confirm(question) => question.key(key),
             Self::Typed { question, word, input, missed } => typed_key(question, word, input, missed, key),
             Self::Rush(form) => form.key(key),
             Self::Order(form) => form.key(key),
-            Self::Target { order, kitchens, at, reason, .. } => {
-                target_key(*order, kitchens, at, reason.as_deref(), key)
-            }
+            Self::Target(form) => form.key(key),
         }
     }
 
     /// Pasted text goes into a field, but never arms anything.
     pub fn paste(&mut self, text: &str) -> Verdict {
-        let input = match self {
-            Self::Help { search, .. } => search,
-            Self::Filter { input, .. } => input,
-            Self::Palette(palette) => {
-                palette.edited();
-                &mut palette.input
-            }
-            Self::Confirm(question) | Self::Typed { question, .. } if question.focus == Focus::Reason => {
-                &mut question.reason
-            }
-            Self::Order(form) if form.focus == Field::Customer => &mut form.customer,
-            Self::Themes { .. }
-            | Self::Confirm(_)
-            | Self::Typed { .. }
-            | Self::Rush(_)
-            | Self::Order(_)
-            | Self::Target { .. } => return Verdict::Ignored,
-        };
+        let Some(input) = self.pasted_into() else { return Verdict::Ignored };
         for character in text.chars().filter(|c| !protocol::text::is_hidden(*c)).take(100) {
             input.handle(InputRequest::InsertChar(character));
         }
@@ -208,12 +132,42 @@ impl Dialog {
             | Self::Typed { .. }
             | Self::Rush(_)
             | Self::Order(_)
-            | Self::Target { .. } => Verdict::Changed,
+            | Self::Target(_) => Verdict::Changed,
+        }
+    }
+
+    /// The field a paste goes to; none where it would arm, or where figures are wanted.
+    fn pasted_into(&mut self) -> Option<&mut Input> {
+        match self {
+            Self::Help { search, .. } => Some(search),
+            Self::Filter { input, selected, .. } => {
+                if std::mem::take(selected) {
+                    input.reset();
+                }
+                Some(input)
+            }
+            Self::Palette(palette) => {
+                palette.edited();
+                Some(&mut palette.input)
+            }
+            Self::Confirm(question) => {
+                question.focus = Focus::Reason;
+                Some(&mut question.reason)
+            }
+            Self::Typed { question, .. } => (question.focus == Focus::Reason).then_some(&mut question.reason),
+            Self::Rush(form) => (form.focus == Line::Reason).then_some(&mut form.reason),
+            Self::Order(form) => (form.focus == Field::Customer).then_some(&mut form.customer),
+            Self::Target(form) => {
+                form.typing = true;
+                Some(&mut form.reason)
+            }
+            Self::Themes { .. } => None,
         }
     }
 }
 
-fn changed(yes: bool) -> Verdict {
+/// Draw again, if so.
+pub(super) fn changed(yes: bool) -> Verdict {
     if yes { Verdict::Changed } else { Verdict::Ignored }
 }
 
@@ -245,11 +199,11 @@ fn help_key(search: &mut Input, top: &mut usize, key: KeyEvent) -> Verdict {
     }
 }
 
-fn filter_key(of: FilterOf, input: &mut Input, before: &str, key: KeyEvent) -> Verdict {
+fn filter_key(of: FilterOf, input: &mut Input, selected: &mut bool, key: KeyEvent) -> Verdict {
     match key.code {
-        KeyCode::Esc => Verdict::FilterDone(of, before.to_owned()),
+        KeyCode::Esc => Verdict::FilterDone(of, String::new()),
         KeyCode::Enter => Verdict::FilterDone(of, input.value().to_owned()),
-        _ if edit(input, key) => Verdict::Filter(of, input.value().to_owned()),
+        _ if edit_over(input, selected, key) => Verdict::Filter(of, input.value().to_owned()),
         _ => Verdict::Ignored,
     }
 }
@@ -264,139 +218,6 @@ fn theme_key(names: &[String], at: &mut usize, before: &Theme, key: KeyEvent) ->
         KeyCode::Enter => Verdict::Close,
         KeyCode::Esc | KeyCode::Char('q') => Verdict::ThemeBack(Box::new(before.clone())),
         _ => Verdict::Ignored,
-    }
-}
-
-fn target_key(order: OrderId, kitchens: &[KitchenId], at: &mut usize, reason: Option<&str>, key: KeyEvent) -> Verdict {
-    if let Some(by) = step(key) {
-        *at = at.saturating_add_signed(by).min(kitchens.len().saturating_sub(1));
-        return Verdict::Changed;
-    }
-    match (key.code, kitchens.get(*at)) {
-        (KeyCode::Enter, Some(to)) => {
-            Verdict::Send(Request::Migrate { order, to: to.clone() }, reason.map(str::to_owned))
-        }
-        (KeyCode::Esc | KeyCode::Char('q'), _) => Verdict::Close,
-        _ => Verdict::Ignored,
-    }
-}
-
-/// The name arms, and only typed; tab goes to the reason and back.
-fn typed_key(question: &mut Question, word: &str, input: &mut Input, missed: &mut bool, key: KeyEvent) -> Verdict {
-    match key.code {
-        KeyCode::Esc => Verdict::Close,
-        KeyCode::Enter if input.value() == word => question.send(),
-        KeyCode::Enter => {
-            *missed = true;
-            question.focus = Focus::Go;
-            Verdict::Changed
-        }
-        KeyCode::Tab | KeyCode::BackTab | KeyCode::Up | KeyCode::Down => {
-            question.focus = if question.focus == Focus::Reason { Focus::Go } else { Focus::Reason };
-            Verdict::Changed
-        }
-        _ if question.focus == Focus::Reason => changed(edit(&mut question.reason, key)),
-        _ => {
-            let edited = edit(input, key);
-            *missed &= !edited;
-            changed(edited)
-        }
-    }
-}
-
-impl Question {
-    /// A question that starts on Cancel.
-    #[must_use]
-    pub fn new(title: String, lines: Vec<String>, request: Request, verb: &'static str, reason: Option<&str>) -> Self {
-        let reason = Input::new(reason.unwrap_or_default().to_owned());
-        Self { title, lines, request, verb, focus: Focus::Cancel, reason }
-    }
-
-    fn key(&mut self, key: KeyEvent) -> Verdict {
-        let typing = self.focus == Focus::Reason;
-        match key.code {
-            KeyCode::Esc => return Verdict::Close,
-            KeyCode::Char('q' | 'n') if !typing => return Verdict::Close,
-            KeyCode::Tab | KeyCode::Down => self.focus = self.focus.next(),
-            KeyCode::BackTab | KeyCode::Up => self.focus = self.focus.next().next(),
-            KeyCode::Enter if self.focus == Focus::Go => return self.send(),
-            KeyCode::Enter if typing => self.focus = Focus::Cancel,
-            KeyCode::Enter => return Verdict::Close,
-            _ if typing => return changed(edit(&mut self.reason, key)),
-            KeyCode::Left | KeyCode::Right | KeyCode::Char('h' | 'l') => {
-                self.focus = if self.focus == Focus::Go { Focus::Cancel } else { Focus::Go };
-            }
-            _ => return Verdict::Ignored,
-        }
-        Verdict::Changed
-    }
-
-    fn send(&self) -> Verdict {
-        Verdict::Send(self.request.clone(), said(&self.reason))
-    }
-}
-
-impl Focus {
-    fn next(self) -> Self {
-        match self {
-            Self::Cancel => Self::Go,
-            Self::Go => Self::Reason,
-            Self::Reason => Self::Cancel,
-        }
-    }
-}
-
-/// What was typed as a reason, if anything.
-fn said(reason: &Input) -> Option<String> {
-    let reason = reason.value().trim();
-    (!reason.is_empty()).then(|| reason.to_owned())
-}
-
-impl RushForm {
-    fn key(&mut self, key: KeyEvent) -> Verdict {
-        match key.code {
-            KeyCode::Esc => return Verdict::Close,
-            KeyCode::Up | KeyCode::BackTab => self.focus = (self.focus + 5) % 6,
-            KeyCode::Down | KeyCode::Tab => self.focus = (self.focus + 1) % 6,
-            KeyCode::Left | KeyCode::Right if self.focus >= 4 => self.focus = 9 - self.focus,
-            KeyCode::Left | KeyCode::Right if self.focus == 2 => self.turn(key.code == KeyCode::Right),
-            KeyCode::Enter => match self.focus {
-                4 => return Verdict::Close,
-                5 => return self.send(),
-                2 | 3 => self.focus = 5,
-                _ => self.focus += 1,
-            },
-            _ => return changed(self.type_in(key)),
-        }
-        Verdict::Changed
-    }
-
-    fn turn(&mut self, right: bool) {
-        let count = self.zones.len().max(1);
-        self.zone = if right { (self.zone + 1) % count } else { (self.zone + count - 1) % count };
-    }
-
-    fn type_in(&mut self, key: KeyEvent) -> bool {
-        self.error = None;
-        let digits = !matches!(key.code, KeyCode::Char(c) if !c.is_ascii_digit() && c != '.');
-        match self.focus {
-            0 if digits => edit(&mut self.rate, key),
-            1 if digits => edit(&mut self.seconds, key),
-            3 => edit(&mut self.reason, key),
-            _ => false,
-        }
-    }
-
-    fn send(&mut self) -> Verdict {
-        let rate = self.rate.value().parse::<f64>().ok().filter(|rate| (0.1..=100_000.0).contains(rate));
-        let seconds = self.seconds.value().parse::<u64>().ok().filter(|seconds| (1..=3_600).contains(seconds));
-        let (Some(rate), Some(for_s)) = (rate, seconds) else {
-            self.focus = usize::from(rate.is_some());
-            self.error = Some(if rate.is_none() { "0.1 to 100 000 orders a second" } else { "1 to 3 600 seconds" });
-            return Verdict::Changed;
-        };
-        let zone = self.zones.get(self.zone).and_then(|zone| zone.1.clone());
-        Verdict::Send(Request::Rush { rate, for_s, zone }, said(&self.reason))
     }
 }
 
@@ -422,4 +243,29 @@ pub(super) fn edit(input: &mut Input, key: KeyEvent) -> bool {
         _ => return false,
     };
     input.handle(request).is_some()
+}
+
+/// Whether a key is the beginning of a text: a character that shows.
+pub(super) fn is_text(key: KeyEvent) -> bool {
+    let chord = key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT);
+    matches!(key.code, KeyCode::Char(character) if character != ' ' && !protocol::text::is_hidden(character)) && !chord
+}
+
+/// Edits a field whose text may be selected as a whole: what is typed then takes its place, and a cursor key keeps it.
+pub(super) fn edit_over(input: &mut Input, selected: &mut bool, key: KeyEvent) -> bool {
+    let erases = matches!(key.code, KeyCode::Backspace | KeyCode::Delete);
+    let moves = matches!(key.code, KeyCode::Left | KeyCode::Right | KeyCode::Home | KeyCode::End);
+    if !*selected {
+        return edit(input, key);
+    }
+    *selected = !(erases || moves || is_text(key));
+    if moves {
+        edit(input, key);
+        return true;
+    }
+    if *selected {
+        return false;
+    }
+    input.reset();
+    erases || edit(input, key)
 }

@@ -1,7 +1,7 @@
 //! The ring of notable events, and the counts of the rest.
 //!
-//! Owns at most 2,000 lines. What the feed only counts is one line as long as nothing notable comes between
-//! (`×9 771 accepted, leased, completed`), and equal notable events in a row are one line with a count.
+//! Owns at most 2,000 lines, in the sequence of their times. What the feed only counts is no line: it is a figure of the last
+//! ten seconds (`9 771 routine in 10 s`). Equal notable events in a row are one line with a count.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -13,6 +13,11 @@ use crate::console::untrusted::Untrusted;
 
 /// The most lines kept.
 pub const LINES: usize = 2_000;
+
+/// Seconds of [`Events::routine`].
+const ROUTINE_S: u64 = 10;
+/// How far up a line is put among those of later times.
+const NEAR: usize = 64;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +46,7 @@ pub enum Body {
         /// The rest.
         text: Untrusted,
     },
-    /// Events that are only counted, the most frequent kinds first.
+    /// Events that are only counted, the most frequent kinds first: in recordings of before.
     Collapsed(Vec<(Untrusted, u64)>),
 }
 
@@ -55,12 +60,21 @@ pub struct Events {
     pub dropped: u64,
     /// Lines ever added, for "behind".
     pub added: u64,
+    /// What was only counted: seconds of the balancer's clock, and how many in each.
+    #[serde(default)]
+    routine: VecDeque<(u64, u64)>,
 }
 
 impl Events {
     /// Newest first.
     pub fn newest(&self) -> impl Iterator<Item = &Line> {
         self.lines.iter().rev()
+    }
+
+    /// How many were only counted in the last ten seconds.
+    #[must_use]
+    pub fn routine(&self) -> u64 {
+        self.routine.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
     /// How many lines there are.
@@ -98,22 +112,20 @@ impl Events {
         });
     }
 
-    /// Adds counts.
-    pub fn count(&mut self, at: WallTime, collapsed: &BTreeMap<String, u64>) {
+    /// Adds counts; says whether [`Events::routine`] is another figure.
+    pub fn count(&mut self, at: WallTime, collapsed: &BTreeMap<String, u64>) -> bool {
+        let before = self.routine();
+        let second = at.0 / 1_000;
+        // A clock that was set back leaves nothing from the future behind.
+        self.routine.retain(|(then, _)| *then <= second && then + ROUTINE_S > second);
         let total: u64 = collapsed.values().fold(0, |sum, count| sum.saturating_add(*count));
-        if total == 0 {
-            return;
-        }
         self.seen = self.seen.saturating_add(total);
-        if let Some(Line { at: last, count, body: Body::Collapsed(kinds), .. }) = self.lines.back_mut() {
-            *last = at;
-            *count = count.saturating_add(total);
-            merge(kinds, collapsed);
-            return;
+        match self.routine.back_mut() {
+            _ if total == 0 => {}
+            Some((then, count)) if *then == second => *count = count.saturating_add(total),
+            Some(_) | None => self.routine.push_back((second, total)),
         }
-        let mut kinds = Vec::new();
-        merge(&mut kinds, collapsed);
-        self.push(Line { at, count: total, tone: Tone::Info, body: Body::Collapsed(kinds) });
+        self.routine() != before
     }
 
     fn add(&mut self, line: Line) {
@@ -134,7 +146,11 @@ impl Events {
             self.lines.pop_front();
         }
         self.added += 1;
-        self.lines.push_back(line);
+        // What the console says itself stands at its frame's time, and the frame's events happened before. Only so far up,
+        // because a clock that was set back must not hide what is new.
+        let later = self.lines.iter().rev().take(NEAR).take_while(|known| line.at < known.at).count();
+        let later = if later == NEAR { 0 } else { later };
+        self.lines.insert(self.lines.len() - later, line);
     }
 }
 
@@ -149,21 +165,6 @@ fn same(one: &Body, other: &Body) -> bool {
             false
         }
     }
-}
-
-/// The most kinds in one line; a balancer has a handful.
-const KINDS: usize = 32;
-
-fn merge(kinds: &mut Vec<(Untrusted, u64)>, more: &BTreeMap<String, u64>) {
-    for (kind, count) in more.iter().filter(|(_, count)| **count > 0) {
-        let kind = Untrusted::new(kind);
-        if let Some((_, sum)) = kinds.iter_mut().find(|(known, _)| *known == kind) {
-            *sum = sum.saturating_add(*count);
-        } else if kinds.len() < KINDS {
-            kinds.push((kind, *count));
-        }
-    }
-    kinds.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
 }
 
 #[cfg(test)]
@@ -184,21 +185,27 @@ mod tests {
     }
 
     #[test]
-    fn counts_in_a_row_are_one_line() {
+    fn what_is_only_counted_is_a_figure_of_ten_seconds_and_no_line() {
         let mut events = Events::default();
-        for _ in 0..3 {
-            events.count(WallTime(1), &BTreeMap::from([("accepted".to_owned(), 5), ("leased".to_owned(), 7)]));
+        let counts = BTreeMap::from([("accepted".to_owned(), 5), ("leased".to_owned(), 7)]);
+        for second in 1..=3 {
+            assert!(events.count(WallTime(second * 1_000), &counts));
         }
         events.note(&event("cordoned", "k1"));
-        events.count(WallTime(2), &BTreeMap::from([("accepted".to_owned(), 1)]));
-        assert_eq!(events.len(), 3);
-        let oldest = events.newest().last().expect("a line");
-        assert_eq!(oldest.count, 36);
-        assert_eq!(
-            oldest.body,
-            Body::Collapsed(vec![(Untrusted::new("leased"), 21), (Untrusted::new("accepted"), 15)])
-        );
-        assert_eq!(events.seen, 38);
+        assert_eq!((events.len(), events.routine(), events.seen), (1, 36, 37));
+        assert!(!events.count(WallTime(10_999), &BTreeMap::new()));
+        assert!(events.count(WallTime(12_000), &BTreeMap::new()));
+        assert_eq!(events.routine(), 12);
+    }
+
+    #[test]
+    fn lines_stand_in_the_sequence_of_their_times() {
+        let mut events = Events::default();
+        for (kind, at) in [("a", 1_000), ("c", 3_000), ("b", 2_000)] {
+            events.note(&FeedEvent { at: WallTime(at), ..event(kind, "k1") });
+        }
+        let times: Vec<u64> = events.newest().map(|line| line.at.0).collect();
+        assert_eq!(times, [3_000, 2_000, 1_000]);
     }
 
     #[test]

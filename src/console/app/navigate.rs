@@ -75,7 +75,7 @@ impl App {
     pub fn cell_lines(&self) -> Vec<CellLine> {
         let width = layout::heat(layout::body(Rect::new(0, 0, self.size.0, self.size.1))).cells.width;
         let city = self.city();
-        heat::lines(city, &heat::by_zone(city, &self.rows.shown), width)
+        heat::lines(city, &heat::by_zone(city, &self.rows.shown), width / self.cell_size().columns)
     }
 
     /// The kitchen under the cursor, as an index into the city's.
@@ -154,11 +154,31 @@ impl App {
 
     pub(super) fn open_filter(&mut self) {
         let of = if self.screen == Screen::Ledger { FilterOf::Events } else { FilterOf::Kitchens };
-        let before = match of {
+        let text = match of {
             FilterOf::Kitchens => self.rows.filter_text.clone(),
             FilterOf::Events => self.ledger.filter_text.clone(),
         };
-        self.dialog = Some(Dialog::Filter { of, input: Field::new(before.clone()), error: None, before });
+        let selected = !text.is_empty();
+        self.dialog = Some(Dialog::Filter { of, input: Field::new(text), selected, error: None });
+    }
+
+    /// Keeps a filter; one that cannot be read stays open with what is wrong.
+    pub(super) fn end_filter(&mut self, of: FilterOf, text: &str) {
+        let read = match of {
+            FilterOf::Kitchens => super::filter::Filter::parse(text).map(|_| ()),
+            FilterOf::Events => EventFilter::parse(text).map(|_| ()),
+        };
+        match (read, &mut self.dialog) {
+            (Err(why), Some(Dialog::Filter { error, .. })) => *error = Some(why),
+            (Ok(()) | Err(_), _) => {
+                self.dialog = None;
+                // What nothing passes is said by the empty table.
+                let _ = match of {
+                    FilterOf::Kitchens => self.set_filter(text),
+                    FilterOf::Events => self.set_event_filter(text),
+                };
+            }
+        }
     }
 
     /// The filter as it is typed: what can be read so far already holds.

@@ -76,6 +76,8 @@ pub struct OrderForm {
     pub high: bool,
     /// What has the focus.
     pub focus: Field,
+    /// Whether the number with the focus is replaced by the next digit: it stood there before.
+    selected: bool,
     /// What cannot be sent, or was not understood.
     pub error: Option<Untrusted>,
     /// What was sent before and had no good answer.
@@ -97,6 +99,7 @@ impl OrderForm {
             customer,
             high: wish.high.unwrap_or(false),
             focus: Field::Dish(0),
+            selected: true,
             error: None,
             before,
             key,
@@ -165,7 +168,10 @@ impl OrderForm {
         let right = matches!(key.code, KeyCode::Right | KeyCode::Char(' ' | '+'));
         let left = matches!(key.code, KeyCode::Left | KeyCode::Char('-'));
         match self.focus {
-            Field::Dish(at) => self.picks.get_mut(at).is_some_and(|pick| pick.change(key.code, right, left)),
+            Field::Dish(at) => {
+                let over = std::mem::take(&mut self.selected);
+                self.picks.get_mut(at).is_some_and(|pick| pick.change(key.code, (right, left), over))
+            }
             Field::Customer => edit(&mut self.customer, key),
             Field::Zone if right || left => {
                 let count = self.zones.len().max(1);
@@ -181,6 +187,7 @@ impl OrderForm {
     }
 
     fn step(&mut self, down: bool) {
+        self.selected = true;
         let dishes = self.picks.len();
         let all = dishes + 5;
         let at = match self.focus {
@@ -234,15 +241,17 @@ impl OrderForm {
 
 impl Pick {
     /// One more, one less, or as typed; says whether it changed.
-    fn change(&mut self, code: KeyCode, more: bool, less: bool) -> bool {
+    fn change(&mut self, code: KeyCode, (more, less): (bool, bool), over: bool) -> bool {
         let before = self.quantity;
         self.quantity = match code {
             _ if more => before.saturating_add(1).min(QUANTITY_MAX),
             _ if less => before.saturating_sub(1),
             KeyCode::Char(digit) => match digit.to_digit(10).and_then(|digit| u16::try_from(digit).ok()) {
+                Some(digit) if over => digit,
                 Some(digit) => Some(before.saturating_mul(10) + digit).filter(|n| *n <= QUANTITY_MAX).unwrap_or(digit),
                 None => before,
             },
+            KeyCode::Backspace | KeyCode::Delete if over => 0,
             KeyCode::Backspace | KeyCode::Delete => before / 10,
             _ => before,
         };

@@ -35,6 +35,10 @@ pub struct KitchenPage {
     pub selected: Option<OrderId>,
     /// Its row.
     pub at: usize,
+    /// The selected order if it is in the list no more: it keeps its row, so that a key meant for it meets no other one.
+    pub left: Option<OrderId>,
+    /// Whether the operator has chosen an order; until then the newest is selected.
+    pub chosen: bool,
     /// Why nothing came.
     pub error: Option<Untrusted>,
     /// In a recording: when the newest of it was asked for, by the balancer's clock.
@@ -92,8 +96,8 @@ impl Page {
     /// A kitchen's page.
     #[must_use]
     pub fn kitchen(id: KitchenId) -> Self {
-        let page =
-            KitchenPage { id, view: None, orders: None, selected: None, at: 0, error: None, told: None, asked: None };
+        let (view, orders, selected, left, error, told, asked) = (None, None, None, None, None, None, None);
+        let page = KitchenPage { id, view, orders, selected, at: 0, left, chosen: false, error, told, asked };
         Self::Kitchen(Box::new(page))
     }
 
@@ -136,10 +140,9 @@ impl Page {
         match (self, outcome) {
             (Self::Kitchen(page), Ok(Answer::Kitchen(view))) if view.id == page.id => replace(&mut page.view, view),
             (Self::Kitchen(page), Ok(Answer::Orders(orders))) if *request == Request::OrdersOf(page.id.clone()) => {
-                // What it holds now comes first; the newest first within each.
-                let mut orders = orders.clone();
-                orders.orders.sort_by_key(|order| !order.state.is_open());
-                let changed = replace(&mut page.orders, &orders);
+                let orders = page.listed((**orders).clone());
+                let changed = page.orders.as_ref() != Some(&orders);
+                page.orders = Some(orders);
                 page.find_selected();
                 changed
             }
@@ -205,8 +208,13 @@ impl OrderPage {
 }
 
 impl KitchenPage {
-    /// Moves the selection among the orders.
+    /// Moves the selection among the orders; the very top follows the newest again.
     pub fn go(&mut self, by: isize) {
+        self.chosen = by != isize::MIN;
+        self.put_on(by);
+    }
+
+    fn put_on(&mut self, by: isize) {
         let count = self.orders.as_ref().map_or(0, |page| page.orders.len());
         self.at = self.at.saturating_add_signed(by).min(count.saturating_sub(1));
         self.selected = self.orders.as_ref().and_then(|page| page.orders.get(self.at)).map(|order| order.id);
@@ -215,10 +223,7 @@ impl KitchenPage {
     fn recall(&mut self, answers: &Answers) -> bool {
         let (view, orders) = (answers.kitchen(&self.id), answers.orders_of(&self.id));
         self.told = [view.as_ref().map(at), orders.as_ref().map(at)].into_iter().flatten().max();
-        let sorted = orders.map(|(at, mut page)| {
-            page.orders.sort_by_key(|order| !order.state.is_open());
-            (at, page)
-        });
+        let sorted = orders.map(|(at, page)| (at, self.listed(page)));
         let changed = put(&mut self.view, view) | put(&mut self.orders, sorted);
         self.find_selected();
         changed
@@ -226,10 +231,26 @@ impl KitchenPage {
 
     fn find_selected(&mut self) {
         let Some(page) = &self.orders else { return };
-        match page.orders.iter().position(|order| Some(order.id) == self.selected) {
+        let at = page.orders.iter().position(|order| Some(order.id) == self.selected);
+        match at.filter(|_| self.chosen) {
             Some(at) => self.at = at,
-            None => self.go(0),
+            None => self.put_on(if self.chosen { 0 } else { isize::MIN }),
         }
+    }
+
+    /// A list as it is shown: what the kitchen holds now comes first, the newest first within each; the chosen order stays where
+    /// it was, if it has left the list.
+    fn listed(&mut self, mut page: api::OrderPage) -> api::OrderPage {
+        page.orders.sort_by_key(|order| !order.state.is_open());
+        let chosen = self.selected.filter(|_| self.chosen);
+        let here = page.orders.iter().any(|order| Some(order.id) == chosen);
+        let before = self.orders.as_ref().map_or(&[][..], |orders| &orders.orders);
+        let gone = before.iter().find(|order| Some(order.id) == chosen).filter(|_| !here).cloned();
+        self.left = gone.as_ref().map(|order| order.id);
+        if let Some(gone) = gone {
+            page.orders.insert(self.at.min(page.orders.len()), gone);
+        }
+        page
     }
 }
 
@@ -255,4 +276,51 @@ fn put<T: PartialEq>(place: &mut Option<T>, told: Option<(WallTime, T)>) -> bool
 
 fn complain(place: &mut Option<Untrusted>, why: &str) -> bool {
     replace(place, &Untrusted::new(why))
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::OrderState;
+
+    use super::*;
+    use crate::console::app::App;
+    use crate::console::tests::fixture::{answer, busy, order_page, screen, type_keys};
+
+    fn orders(app: &mut App, ids: &[u64]) {
+        let one = order_page().orders[0].clone();
+        let list = ids.iter().map(|id| api::OrderView { id: OrderId(*id), ..one.clone() }).collect();
+        let page = Answer::Orders(Box::new(api::OrderPage { orders: list, ..order_page() }));
+        app.update(crate::console::app::Input::Tick, app.now + REFRESH);
+        answer(app, |asked| matches!(asked, Request::OrdersOf(_)).then(|| Ok(page.clone())));
+    }
+
+    fn selected(app: &App) -> Option<u64> {
+        match app.pages.last() {
+            Some(Page::Kitchen(page)) => page.selected.map(|id| id.0),
+            Some(Page::Order(_)) | None => None,
+        }
+    }
+
+    #[test]
+    fn the_newest_order_is_followed_until_one_is_chosen_and_that_one_is_never_swapped() {
+        let mut app = busy((80, 24));
+        type_keys(&mut app, &["enter"]);
+        orders(&mut app, &[3, 2, 1]);
+        orders(&mut app, &[4, 3, 2, 1]);
+        assert_eq!(selected(&app), Some(4));
+        type_keys(&mut app, &["j", "j"]);
+        orders(&mut app, &[6, 5, 4, 3, 2, 1]);
+        assert_eq!(selected(&app), Some(2));
+        orders(&mut app, &[7, 6, 5, 4, 3, 1]);
+        assert_eq!(selected(&app), Some(2), "it has left the list, and the cursor stays on it");
+        let shown = screen(&app);
+        let line = shown.lines().find(|line| line.starts_with('>')).unwrap_or_default();
+        assert!(line.contains("o2") && line.contains("left"), "{shown}");
+        orders(&mut app, &[8, 7, 6, 5, 4, 3, 1]);
+        assert_eq!(selected(&app), Some(2));
+        type_keys(&mut app, &["g", "g"]);
+        orders(&mut app, &[9, 8]);
+        assert_eq!(selected(&app), Some(9));
+        assert!(OrderState::Cooking.is_open() && !screen(&app).contains(" left "));
+    }
 }

@@ -14,7 +14,8 @@ use crate::console::replay::{Replay, Steer};
 use crate::console::tape::{Fold, Line, Told};
 use crate::console::untrusted::Untrusted;
 
-/// On the screen of recordings these move along the scrubber, elsewhere the cursor.
+/// On the screen of recordings these move along the scrubber, elsewhere the cursor; but the ends of a recording that stands still
+/// are the ends everywhere.
 const CURSOR: [&str; 6] = ["left", "right", "home", "end", "pageup", "pagedown"];
 
 impl App {
@@ -69,9 +70,10 @@ impl App {
     /// The deck moved.
     pub(super) fn follow_deck(&mut self, replay: Replay, effects: &mut Effects) {
         let before = self.replay.as_ref();
-        // The scrubber and the clock show seconds.
+        // The scrubber and the clock show seconds, and milliseconds to somebody who steps.
         let shown = |replay: &Replay| {
-            (replay.at / 1_000, replay.quarters, replay.paused, replay.notes.added, replay.damage.is_some())
+            let at = if replay.paused { replay.at } else { replay.at / 1_000 };
+            (at, replay.quarters, replay.paused, replay.notes.added, replay.damage.is_some())
         };
         effects.dirty |= before.is_none_or(|before| shown(before) != shown(&replay));
         self.replay = Some(replay);
@@ -81,7 +83,8 @@ impl App {
     pub(super) fn transport(&self, key: &str) -> Option<Steer> {
         self.replay.as_ref()?;
         let here = self.screen == Screen::Replay && self.pages.is_empty();
-        if CURSOR.contains(&key) && !here {
+        let ends = matches!(key, "home" | "end") && self.replay.as_ref().is_some_and(|replay| replay.paused);
+        if CURSOR.contains(&key) && !here && !ends {
             return None;
         }
         match self.setup.keys.find(Context::Tape, None, key) {

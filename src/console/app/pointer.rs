@@ -8,14 +8,14 @@ use ratatui::layout::Rect;
 use super::ledger::Pane;
 use super::page::Page;
 use super::{App, Effects, Screen, heat};
-use crate::console::view::layout;
+use crate::console::view::{self, layout};
 
 /// Rows a turn of the wheel goes.
 const WHEEL: isize = 3;
 
 impl App {
     pub(super) fn point(&mut self, event: MouseEvent, effects: &mut Effects) {
-        if !self.mouse || self.dialog.is_some() {
+        if !self.mouse || self.dialog.is_some() || !view::fits(self.size) {
             return;
         }
         effects.urgent = true;
@@ -73,9 +73,10 @@ impl App {
         }
         let lines = self.cell_lines();
         let at = self.cursor_cell().and_then(|kitchen| heat::find(&lines, kitchen)).map_or(0, |(line, _)| line);
-        let top = heat::top(lines.len(), at, usize::from(cells.height));
-        let line = lines.get(top + usize::from(y - cells.y));
-        if let Some(kitchen) = line.and_then(|line| line.cells.get(usize::from(x - cells.x))) {
+        let size = self.cell_size();
+        let top = heat::top(lines.len(), at, usize::from(cells.height / size.rows));
+        let line = lines.get(top + usize::from((y - cells.y) / size.rows));
+        if let Some(kitchen) = line.and_then(|line| line.cells.get(usize::from((x - cells.x) / size.columns))) {
             self.select(*kitchen);
         }
     }

@@ -218,7 +218,8 @@ impl App {
 
     pub(super) fn take_back(&mut self, effects: &mut Effects) {
         let Some(undo) = self.undo.take() else {
-            return self.say(Sound::Plain, "nothing to undo: a change can be taken back for 10 s", effects);
+            let text = self.too_late();
+            return self.say(Sound::Plain, &text, effects);
         };
         match undo.inverse {
             Inverse::Is(request) => self.send(*request, Some(format!("undo: {}", undo.what)), effects),

@@ -2,6 +2,9 @@
 //!
 //! Owns the time axis. A sample that is not known (no link) is absent, never zero. Each push says whether the picture
 //! moved, so that a flat line costs no frame.
+//!
+//! - A column of a chart is a bucket of whole seconds that begins at a multiple of its width, so a finished column never
+//!   changes: only the newest one moves, and all shift left when it ends.
 
 use std::collections::VecDeque;
 
@@ -33,6 +36,12 @@ pub struct Second {
     pub p99_ms: Option<u64>,
     /// Whether a rush ran at its end.
     pub rush: bool,
+    /// Orders refused at the door.
+    #[serde(default)]
+    pub refused: u32,
+    /// Whether another leader's word was heard first in it.
+    #[serde(default)]
+    pub new_leader: bool,
 }
 
 impl Second {
@@ -46,7 +55,7 @@ impl Second {
     #[must_use]
     pub fn is_blank(&self) -> bool {
         let quiet = !self.is_busy() && self.p99_ms.is_none() && !self.rush;
-        quiet && self.moves + self.recovered + self.lost + self.hot == 0
+        quiet && !self.new_leader && self.moves + self.recovered + self.lost + self.hot == 0
     }
 }
 
@@ -61,6 +70,8 @@ pub struct Moved {
     pub sparks: bool,
     /// What Flow shows: the timeline.
     pub timeline: bool,
+    /// Rows that waited are shown now.
+    pub rows: bool,
 }
 
 impl std::ops::BitOrAssign for Moved {
@@ -69,6 +80,7 @@ impl std::ops::BitOrAssign for Moved {
         self.pairs |= other.pairs;
         self.sparks |= other.sparks;
         self.timeline |= other.timeline;
+        self.rows |= other.rows;
     }
 }
 
@@ -79,6 +91,49 @@ pub struct Series {
     /// Seconds in which orders were accepted, and seconds with any mark.
     busy: usize,
     marked: usize,
+    /// Seconds ever added: the number of the next one.
+    #[serde(default)]
+    ended: u64,
+}
+
+/// Seconds that stand in one column of a chart.
+#[derive(Debug, Clone)]
+pub struct Bucket<'a> {
+    /// Oldest first; absent ones were not seen.
+    pub seconds: Vec<Option<&'a Second>>,
+    /// How many seconds it has when it is over.
+    pub width: usize,
+}
+
+impl Bucket<'_> {
+    /// Orders a second: the mean of what is known.
+    #[must_use]
+    pub fn rate(&self) -> Option<f64> {
+        let known: Vec<f64> = self.accepted().collect();
+        #[expect(clippy::cast_precision_loss, reason = "at most 300 samples")]
+        let count = known.len() as f64;
+        (!known.is_empty()).then(|| known.iter().sum::<f64>() / count)
+    }
+
+    /// As [`Bucket::rate`], as if nothing came in what is left of it: it only grows while the bucket runs, so that an axis
+    /// made of it does not flap.
+    #[must_use]
+    pub fn sure_rate(&self) -> f64 {
+        let (known, sum) = self.accepted().fold((0, 0.0), |(known, sum), one| (known + 1, sum + one));
+        #[expect(clippy::cast_precision_loss, reason = "at most 300 samples")]
+        let [seconds, known, width] = [self.seconds.len(), known.max(1), self.width.max(1)].map(|count| count as f64);
+        sum * (seconds / known) / width
+    }
+
+    fn accepted(&self) -> impl Iterator<Item = f64> + '_ {
+        self.seconds.iter().flatten().filter_map(|second| second.accepted).map(f64::from)
+    }
+
+    /// Whether anything is known of it.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.seconds.iter().flatten().any(|second| second.known)
+    }
 }
 
 impl Series {
@@ -97,6 +152,7 @@ impl Series {
         }
         self.busy += usize::from(second.is_busy());
         self.marked += usize::from(!second.is_blank());
+        self.ended = self.ended.max(self.seconds.len() as u64) + 1;
         self.seconds.push_back(second);
         moved
     }
@@ -122,32 +178,40 @@ impl Series {
         std::iter::repeat_n(None, missing).chain(self.seconds.iter().skip(skip).map(Some))
     }
 
-    /// Orders a second in `columns` equal steps of the last five minutes: the mean of what is known.
+    /// The last five minutes in at most `columns` buckets, oldest first.
     #[must_use]
-    pub fn rate(&self, columns: usize) -> Vec<Option<f64>> {
-        let all: Vec<Option<f64>> =
-            self.last(SECONDS).map(|second| second.and_then(|second| second.accepted).map(f64::from)).collect();
-        (0..columns).map(|column| mean(&all[seconds_of(column, columns)])).collect()
+    pub fn buckets(&self, columns: usize) -> Vec<Bucket<'_>> {
+        if columns == 0 {
+            return Vec::new();
+        }
+        let width = SECONDS.div_ceil(columns);
+        let ended = self.ended.max(self.seconds.len() as u64);
+        // How much of the newest bucket has gone by: all of it when it is just over.
+        let running = match usize::try_from(ended % width as u64).unwrap_or(0) {
+            0 => width,
+            some => some,
+        };
+        let count = SECONDS / width;
+        let all: Vec<Option<&Second>> = self.last((count - 1) * width + running).collect();
+        let (older, newest) = all.split_at((count - 1) * width);
+        older.chunks(width).chain([newest]).map(|seconds| Bucket { seconds: seconds.to_vec(), width }).collect()
     }
 
-    /// Seconds in `columns` equal steps of the last five minutes, absent ones where nothing was seen.
-    pub fn steps(&self, columns: usize) -> impl Iterator<Item = Vec<Option<&Second>>> {
-        let all: Vec<Option<&Second>> = self.last(SECONDS).collect();
-        (0..columns).map(move |column| all[seconds_of(column, columns)].to_vec())
+    /// Orders refused a second, over those of the last ten seconds that are known.
+    #[must_use]
+    pub fn refused_per_s(&self) -> f64 {
+        let known: Vec<f64> =
+            self.seconds.iter().rev().take(10).filter(|s| s.known).map(|s| f64::from(s.refused)).collect();
+        #[expect(clippy::cast_precision_loss, reason = "at most ten samples")]
+        let count = known.len().max(1) as f64;
+        known.iter().sum::<f64>() / count
     }
-}
 
-/// Which of the last five minutes' seconds a column shows: at least one.
-fn seconds_of(column: usize, columns: usize) -> std::ops::Range<usize> {
-    let from = column * SECONDS / columns;
-    from..((column + 1) * SECONDS / columns).max(from + 1).min(SECONDS)
-}
-
-fn mean(samples: &[Option<f64>]) -> Option<f64> {
-    let known: Vec<f64> = samples.iter().flatten().copied().collect();
-    #[expect(clippy::cast_precision_loss, reason = "at most 300 samples")]
-    let count = known.len() as f64;
-    (!known.is_empty()).then(|| known.iter().sum::<f64>() / count)
+    /// How many seconds back the oldest known one is.
+    #[must_use]
+    pub fn known_for(&self) -> usize {
+        self.seconds.iter().position(|second| second.known).map_or(0, |at| self.seconds.len() - at)
+    }
 }
 
 /// A kitchen's load in steps of six seconds, in 255ths; 0 also before it was seen.
@@ -196,19 +260,44 @@ mod tests {
         assert!(!series.push(Second { hot: 1, ..Second::default() }).rate, "the rate is as flat as before");
     }
 
+    fn rates(series: &Series, columns: usize) -> Vec<Option<f64>> {
+        series.buckets(columns).iter().map(Bucket::rate).collect()
+    }
+
     #[test]
     fn the_rate_is_the_mean_of_what_is_known() {
         let mut series = Series::default();
-        for _ in 0..10 {
+        for _ in 0..9 {
             series.push(Second { accepted: Some(8), ..Second::default() });
         }
         series.push(Second { accepted: None, ..Second::default() });
-        let rate = series.rate(30);
+        let rate = rates(&series, 30);
         assert_eq!(rate.len(), 30);
-        assert_eq!(rate[29], Some(8.0));
-        assert_eq!(rate[0], None);
-        assert_eq!(series.rate(1), vec![Some(8.0)]);
-        assert!(series.rate(0).is_empty());
+        assert_eq!((rate[29], rate[28], rate[0]), (Some(8.0), None, None));
+        assert_eq!(rates(&series, 1), vec![Some(8.0)]);
+        assert!(rates(&series, 0).is_empty());
+    }
+
+    #[test]
+    fn a_finished_column_never_changes_and_the_top_only_grows_while_one_runs() {
+        for columns in [8, 12, 31, 60, 150, 300] {
+            let mut series = Series::default();
+            let (mut before, mut top): (Vec<Option<f64>>, f64) = (Vec::new(), 0.0);
+            for n in 0..700_u32 {
+                series.push(Second { known: true, accepted: Some(n * 7_919 % 83), ..Second::default() });
+                let now = rates(&series, columns);
+                let last = now.len() - 1;
+                let width = SECONDS.div_ceil(columns) as u32;
+                let newest = series.buckets(columns)[last].sure_rate();
+                if n % width == 0 {
+                    assert!(before.is_empty() || now[..last] == before[1..], "{columns} columns, second {n}");
+                } else {
+                    assert_eq!(now[..last], before[..last], "{columns} columns, second {n}");
+                    assert!(newest >= top, "{columns} columns, second {n}");
+                }
+                (before, top) = (now, newest);
+            }
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::told_of::About;
 use crate::console::color::Depth;
 use crate::console::keymap::Keymap;
 use crate::console::symbols::Symbols;
@@ -62,6 +63,8 @@ pub struct Toast {
     /// How.
     pub sound: Sound,
     pub(super) until: Duration,
+    /// What it tells of a kitchen: it goes when that is no longer true.
+    pub(super) about: Option<About>,
 }
 
 /// What does not change while the console runs.

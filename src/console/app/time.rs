@@ -51,8 +51,8 @@ impl App {
     pub(super) fn pass_time(&mut self, effects: &mut Effects) {
         let linked = self.is_linked();
         let moved = self.live.advance(self.now, linked);
-        if self.live.catch_up_at().is_some_and(|at| at <= self.now) {
-            effects.dirty |= self.live.catch_up(self.now) && self.frozen.is_none();
+        if moved.rows {
+            self.rows.outdate();
         }
         if self.frozen.is_none() {
             effects.dirty |= self.shows(moved);
@@ -64,7 +64,11 @@ impl App {
             effects.dirty = true;
         }
         if self.undo.as_ref().is_some_and(|undo| undo.until <= self.now) {
-            self.undo = None;
+            self.lapsed = self.undo.take();
+            effects.dirty = true;
+        }
+        if self.prefix.is_some() && self.prefix_until <= self.now {
+            self.prefix = None;
             effects.dirty = true;
         }
         let retry = self.retry_in().map_or(0, |left| left.as_secs());
@@ -93,9 +97,10 @@ impl App {
         let behind = self.behind_due().filter(|_| self.is_linked());
         let counting = counting || self.undo.is_some() || (self.frozen.is_none() && self.drains_left() > 0);
         let toast = self.toast.as_ref().map(|toast| toast.until);
+        let prefix = self.prefix.is_some().then_some(self.prefix_until);
         let rows = self.live.catch_up_at().filter(|_| self.frozen.is_none());
         let second = (counting || moving).then_some(next_second);
-        [age, page, behind, toast, rows, second].into_iter().flatten().min()
+        [age, page, behind, toast, prefix, rows, second].into_iter().flatten().min()
     }
 
     /// Whether a chart that moved is on the screen.
@@ -108,7 +113,7 @@ impl App {
                 false
             }
         };
-        moved.rate || here
+        moved.rate || moved.rows || here
     }
 
     /// How old the picture is; absent before the first frame.
@@ -127,6 +132,18 @@ impl App {
     #[must_use]
     pub fn is_stale(&self) -> bool {
         self.age().is_some_and(|age| age >= STALE)
+    }
+
+    /// How much older the frozen picture is than what came since.
+    #[must_use]
+    pub fn frozen_for(&self) -> Option<Duration> {
+        self.frozen.as_ref().map(|frozen| Duration::from_millis(self.live.at.ms_since(frozen.0.at)))
+    }
+
+    /// Whether there is a picture, and nothing that keeps it true.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        self.heard.is_some() && !self.is_linked()
     }
 
     /// Until the next try.

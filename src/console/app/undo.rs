@@ -67,7 +67,8 @@ pub fn inverse(city: &City, policy: Option<&PolicyView>, request: &Request) -> I
         | Request::OrdersOf(_)
         | Request::Migrations
         | Request::Actions { .. }
-        | Request::Policy => Inverse::None("nothing was changed"),
+        | Request::Policy
+        | Request::Supervisor => Inverse::None("nothing was changed"),
     }
 }
 

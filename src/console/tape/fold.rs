@@ -130,6 +130,7 @@ impl Fold {
         for second in from + 1..=t / 1_000 {
             self.city.advance(Duration::from_secs(second), linked);
         }
+        self.city.advance(Duration::from_millis(t), linked);
         self.t = self.t.max(t);
     }
 

@@ -43,6 +43,7 @@ impl Told {
             | Answer::Placed { .. }
             | Answer::Migrations(_)
             | Answer::Policy(_)
+            | Answer::Supervisor(_)
             | Answer::Actions(_) => None,
         }
     }

@@ -300,6 +300,7 @@ pub fn balancer(request: &Request) -> Option<Result<Answer, String>> {
         Request::Kitchen(_) => Answer::Kitchen(Box::new(kitchen_view())),
         Request::OrdersOf(_) => Answer::Orders(Box::new(order_page())),
         Request::Policy => Answer::Policy(Box::default()),
+        Request::Supervisor => Answer::Supervisor((1..=4).map(|no| format!("kitchen_{no}")).collect()),
         Request::Place(_) => Answer::Placed { receipt: Box::new(receipt()), replayed: false },
         Request::Migrations | Request::Actions { .. } => return None,
         change => Answer::Done(format!("done: {}", change.words())),

@@ -66,7 +66,23 @@ fn no_size_panics() {
 fn a_screen_that_is_too_small_says_what_is_needed_and_leaves_on_q() {
     let mut app = busy((39, 10));
     assert!(screen(&app).contains("40x10 needed"));
+    for name in ["C", "r", "d", "K", "?", "enter", "2", ":", "m", "o"] {
+        let effects = app.update(Input::Key(key(name)), Duration::from_secs(61));
+        assert!(effects.send.is_empty() && !effects.quit && app.dialog.is_none() && app.pages.is_empty(), "{name}");
+    }
+    app.update(Input::Paste("kitchen_1".to_owned()), Duration::from_secs(61));
     assert!(app.update(Input::Key(key("q")), Duration::from_secs(61)).quit);
+}
+
+#[test]
+fn a_dialog_on_a_screen_that_became_too_small_takes_no_key() {
+    let mut app = busy((80, 24));
+    type_keys(&mut app, &["d", "right"]);
+    let now = app.now;
+    app.update(Input::Resize(39, 24), now);
+    assert!(type_keys(&mut app, &["enter", "x"]).is_empty());
+    app.update(Input::Resize(80, 24), now);
+    assert!(app.dialog.is_some() && screen(&app).contains("[ Drain it ]"), "{}", screen(&app));
 }
 
 /// Keys of every kind; the letters of the kitchens' ids are among them.

@@ -1,5 +1,6 @@
 //! Stories, screens and limits of the console, with a frozen clock and a fixed city.
 
+mod asking;
 pub mod fixture;
 mod gallery;
 mod hostile;

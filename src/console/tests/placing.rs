@@ -72,6 +72,14 @@ fn an_order_without_an_answer_is_sent_again_under_its_key_and_a_changed_one_is_n
 }
 
 #[test]
+fn a_digit_takes_the_place_of_a_number_that_stood_there() {
+    let mut app = calm((80, 24));
+    command(&mut app, "order pizza:2");
+    type_keys(&mut app, &["up", "up", "up", "up", "3", "0"]);
+    assert!(screen(&app).contains("< 30 >"), "{}", screen(&app));
+}
+
+#[test]
 fn an_order_that_can_not_be_is_not_sent() {
     let mut app = calm((80, 24));
     command(&mut app, "order soap --zone Harbor");
@@ -95,7 +103,7 @@ fn every_option_of_the_policy_can_be_set_and_taken_back() {
         --min-stay 2s";
     assert_eq!(command(&mut app, line), [Request::Policy]);
     answer(&mut app, balancer);
-    let sent = type_keys(&mut app, &["tab", "enter"]);
+    let sent = type_keys(&mut app, &["right", "enter"]);
     let [Request::SetPolicy(change)] = &sent[..] else { panic!("{sent:?}\n{}", screen(&app)) };
     assert_eq!(
         (change.time_scale_ms, change.min_stay_ms, change.cycle_ms),

@@ -65,6 +65,8 @@ fn what_was_lost_and_made_good_reads_at_every_size() {
         let mut next = snapshot(9_800, super::fixture::four());
         (next.epoch, next.at) = (protocol::Epoch(4), protocol::WallTime(NOON + 66_200));
         feed(&mut app, next, 66_200);
+        // The running second is over.
+        app.update(crate::console::app::Input::Tick, std::time::Duration::from_millis(67_000));
         type_keys(&mut app, &["3"]);
         check(&format!("drill_{columns}x{rows}"), &screen(&app));
     }

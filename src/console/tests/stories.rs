@@ -51,10 +51,10 @@ fn the_age_shows_beyond_a_second_and_the_picture_is_stale_beyond_three() {
     let mut app = calm((80, 24));
     assert!(!at(&mut app, 1_000).dirty);
     assert!(at(&mut app, 1_300).dirty);
-    assert!(screen(&app).contains("live 1.3 s old"), "{}", screen(&app));
+    assert!(screen(&app).contains("live 1 s old"), "{}", screen(&app));
     assert!(!at(&mut app, 1_400).dirty, "it ticks once a second");
     assert!(at(&mut app, 3_100).dirty);
-    assert!(screen(&app).contains("STALE 3.1 s old"));
+    assert!(screen(&app).contains("STALE 3 s old"));
     assert!(screen(&app).contains("kitchen_1"), "the picture stays");
     assert!(feed(&mut app, frame(9_001, 3_200), 3_200).dirty);
     assert!(screen(&app).contains("● live Larder"));
@@ -64,7 +64,7 @@ fn the_age_shows_beyond_a_second_and_the_picture_is_stale_beyond_three() {
 fn a_lost_link_is_drawn_at_once_counts_down_and_turns_changes_off() {
     let mut app = calm((80, 24));
     assert!(lose(&mut app, 500).urgent);
-    assert!(screen(&app).contains("LOST 502 ms old, retry 2 s"), "{}", screen(&app));
+    assert!(screen(&app).contains("LOST 0 s old, retry 2 s"), "{}", screen(&app));
     assert!(at(&mut app, 1_600).dirty);
     for key in ["C", "d", "K", "r", "m"] {
         assert!(type_keys(&mut app, &[key]).is_empty() && app.dialog.is_none(), "{key}");
@@ -171,7 +171,7 @@ fn g_g_and_capital_g_go_to_the_ends_and_the_table_follows() {
     type_keys(&mut app, &["G"]);
     assert_eq!((app.rows.at, app.rows.top), (999, 1_000 - app.rows.page));
     type_keys(&mut app, &["g"]);
-    assert!(screen(&app).contains("g …"));
+    assert!(screen(&app).contains(" g g first row"), "{}", screen(&app));
     type_keys(&mut app, &["g"]);
     assert_eq!((app.rows.at, app.rows.top), (0, 0));
 }
@@ -182,8 +182,8 @@ fn the_filter_narrows_while_it_is_typed_and_esc_goes_back() {
     for (filter, wanted) in [
         ("zone=Har*", vec!["kitchen_2"]),
         ("load>0.8", vec!["kitchen_1"]),
-        ("load<50%", vec!["kitchen_4", "kitchen_3"]),
-        ("!alive", vec!["kitchen_2", "kitchen_3"]),
+        ("load<50%", vec!["kitchen_3", "kitchen_4"]),
+        ("!alive", vec!["kitchen_3", "kitchen_2"]),
         ("state=draining", vec!["kitchen_4"]),
         ("state!=dead zone!=Harbor", vec!["kitchen_1", "kitchen_4"]),
         ("grill", vec!["kitchen_3"]),
@@ -214,7 +214,7 @@ fn a_frozen_picture_stays_and_says_how_far_it_is_behind() {
     change.collapsed.insert("accepted".to_owned(), 1_204);
     feed(&mut app, change, 500);
     let frozen = screen(&app);
-    assert!(frozen.contains("FROZEN, 1 204 behind"), "{frozen}");
+    assert!(frozen.contains("FROZEN 0 s, 1 204 events behind"), "{frozen}");
     assert_eq!(before.lines().nth(3), frozen.lines().nth(3));
     type_keys(&mut app, &["space"]);
     assert_ne!(before.lines().nth(3), screen(&app).lines().nth(3));
@@ -241,7 +241,7 @@ fn a_drain_asks_and_starts_on_cancel_and_cordon_turns_round() {
     let mut app = busy((80, 24));
     assert!(type_keys(&mut app, &["d", "enter"]).is_empty());
     let id = "kitchen_1".parse().expect("an id");
-    assert_eq!(type_keys(&mut app, &["d", "tab", "enter"]), [Request::drain(id)]);
+    assert_eq!(type_keys(&mut app, &["d", "right", "enter"]), [Request::drain(id)]);
     assert_eq!(type_keys(&mut app, &["C"]), [Request::Cordon("kitchen_1".parse().expect("an id"))]);
     assert_eq!(app.city().by_no(3).and_then(|k| k.row).map(|row| row.schedulable), Some(Schedulable::Draining));
     assert_eq!(type_keys(&mut app, &["j", "j", "C"]), [Request::Uncordon("kitchen_4".parse().expect("an id"))]);

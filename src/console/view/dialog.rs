@@ -1,26 +1,18 @@
 //! Dialogs, in the middle of the body; a filter and a command are typed just above the footer.
 //!
-//! On a small screen the lines of a question give way from the last one on, never the field and never the warning.
-//!
-//! ```text
-//!  ╭─ Kill kitchen_2 ──────────────────────────╮
-//!  │ kills 1 of 4 alive, zone Harbor           │
-//!  │ 3 orders move, 4 cook again (2 in the oven)│
-//!  │ capacity left 81 %: 38 of 52 places       │
-//!  │ type kitchen_2 to arm: kitch_             │
-//!  │ reason (tab): oven check                  │
-//!  │ esc = do nothing                          │
-//!  ╰───────────────────────────────────────────╯
-//! ```
+//! Never draws a question (`question.rs`), the palette or the form of an order.
 
 use ratatui::layout::{Position, Rect};
 use tui_input::Input;
 
 use super::pen::Pen;
-use super::text::percent;
+use super::question;
+use super::text::wrapped;
 use crate::console::actions::{ACTIONS, key_rows};
-use crate::console::app::App;
-use crate::console::app::dialog::{Dialog, FilterOf, Focus, Question, RushForm};
+use crate::console::app::dialog::{Dialog, FilterOf};
+use crate::console::app::rush_form::{Line, RushForm};
+use crate::console::app::target::TargetForm;
+use crate::console::app::{App, blast};
 use crate::console::theme::Role;
 use crate::console::untrusted::Untrusted;
 
@@ -29,27 +21,18 @@ pub fn render(pen: &mut Pen<'_>, app: &App, dialog: &Dialog, body: Rect) -> Opti
     match dialog {
         Dialog::Help { search, top } => help(pen, app, search, *top, body),
         Dialog::Palette(palette) => super::palette::render(pen, app, palette, body),
-        Dialog::Filter { of, input, error, .. } => filter(pen, *of, input, error.as_deref(), body),
+        Dialog::Filter { of, input, selected, error } => filter(pen, *of, (input, *selected), error.as_deref(), body),
         Dialog::Themes { names, at, .. } => {
             themes(pen, names, *at, body);
             None
         }
-        Dialog::Confirm(question) => confirm(pen, question, body),
-        Dialog::Typed { question, word, input, missed } => typed(pen, question, (word, input, *missed), body),
+        Dialog::Confirm(question) => question::confirm(pen, app, question, body),
+        Dialog::Typed { question, word, input, missed } => {
+            question::typed(pen, app, question, (word, input, *missed), body)
+        }
         Dialog::Rush(form) => rush(pen, form, body),
         Dialog::Order(form) => super::order_form::render(pen, form, body),
-        Dialog::Target { order, kitchens, at, note, .. } => {
-            let title = format!("migrate {order} to");
-            let inside = open(
-                pen,
-                body,
-                (72, u16::try_from(kitchens.len()).unwrap_or(u16::MAX).saturating_add(3 + u16::from(note.is_some()))),
-                &title,
-                Role::Border,
-            );
-            targets(pen, app, (kitchens, *at), note.as_deref(), inside);
-            None
-        }
+        Dialog::Target(form) => targets(pen, app, form, body),
     }
 }
 
@@ -103,19 +86,42 @@ fn help(pen: &mut Pen<'_>, app: &App, search: &Input, top: usize, body: Rect) ->
     cursor
 }
 
-fn filter(pen: &mut Pen<'_>, of: FilterOf, input: &Input, error: Option<&str>, body: Rect) -> Option<Position> {
-    let y = body.bottom().saturating_sub(1);
+/// The line is the footer's row; above it stands what is wrong, or what can be typed.
+fn filter(
+    pen: &mut Pen<'_>,
+    of: FilterOf,
+    (input, selected): (&Input, bool),
+    error: Option<&str>,
+    body: Rect,
+) -> Option<Position> {
+    let y = body.bottom();
     let hint = match of {
-        FilterOf::Kitchens => "zone=Harbor load>0.8 state=hot !alive text",
+        FilterOf::Kitchens if body.width < 76 => "zone=harbor load>0.8 !alive dead hot",
+        FilterOf::Kitchens => "zone=harbor load>0.8 !alive, or a word: dead hot suspected draining cordoned",
         FilterOf::Events => "kind=migrated subject=o42 by=ada tone=bad !text",
     };
-    // What is wrong has a line of its own: it must be read in full.
-    let area = Rect { y: y.saturating_sub(1), height: 2.min(body.height), ..body };
-    pen.clear(area);
     let (text, role) = error.map_or((hint, Role::Dim), |error| (error, Role::Bad));
-    pen.name(area.x + 1, area.y, area.width.saturating_sub(2), &Untrusted::new(text), role);
-    let x = pen.put(area.x, y, area.width, " filter / ", Role::Accent);
-    field(pen, x, y, area.right().saturating_sub(x + 1), input)
+    let above = wrapped(&Untrusted::new(text), usize::from(body.width.saturating_sub(2)));
+    let rows = u16::try_from(above.len()).unwrap_or(1).min(body.height);
+    pen.clear(Rect { y: y - rows, height: rows + 1, ..body });
+    for (line, y) in above.iter().zip(y - rows..y) {
+        pen.name(body.x + 1, y, body.width.saturating_sub(2), &Untrusted::new(line), role);
+    }
+    let keys = match (selected, body.width >= 76) {
+        (true, true) => "letters replace it, esc clears it",
+        (false, true) => "enter keeps it, esc clears it",
+        (_, false) => "enter, esc clears",
+    };
+    let right = pen.put_right(body.right().saturating_sub(1), y, body.width / 2, keys, Role::Dim);
+    let x = pen.put(body.x, y, body.width, " / ", Role::Accent);
+    let width = right.saturating_sub(x + 1);
+    if selected { chosen(pen, x, y, width, input) } else { field(pen, x, y, width, input) }
+}
+
+/// A field whose text is replaced by what is typed.
+fn chosen(pen: &mut Pen<'_>, x: u16, y: u16, width: u16, input: &Input) -> Option<Position> {
+    let end = pen.name(x, y, width, &Untrusted::new(input.value()), Role::Selected);
+    Some(Position { x: end.min(x + width.saturating_sub(1)), y })
 }
 
 fn themes(pen: &mut Pen<'_>, names: &[String], at: usize, body: Rect) {
@@ -136,38 +142,11 @@ fn themes(pen: &mut Pen<'_>, names: &[String], at: usize, body: Rect) {
     pen.put(inside.x, inside.bottom().saturating_sub(1), inside.width, "enter keeps, esc goes back", Role::Dim);
 }
 
-/// The blast radius, as many of its lines as leave `below` rows; returns the next row.
-fn lines(pen: &mut Pen<'_>, question: &Question, inside: Rect, below: u16) -> u16 {
-    let room = usize::from(inside.height.saturating_sub(below));
-    // A warning goes first where not all fit.
-    let mut lines: Vec<&String> = question.lines.iter().collect();
-    if lines.len() > room {
-        lines.sort_by_key(|line| !line.contains("NOT ENOUGH"));
-    }
-    for (line, y) in lines.iter().take(room).zip(inside.y..) {
-        let role = if line.contains("NOT ENOUGH") { Role::Bad } else { Role::Text };
-        pen.name(inside.x, y, inside.width, &Untrusted::new(line), role);
-    }
-    inside.y + u16::try_from(lines.len().min(room)).unwrap_or(0)
-}
-
-/// The reason's line; returns the cursor if it has the focus.
-fn reason(pen: &mut Pen<'_>, question: &Question, inside: Rect, y: u16) -> Option<Position> {
-    let on = question.focus == Focus::Reason;
-    let x = pen.put(inside.x, y, inside.width, "reason (tab): ", if on { Role::Strong } else { Role::Dim });
-    let cursor = field(pen, x, y, inside.right().saturating_sub(x), &question.reason);
-    cursor.filter(|_| on)
-}
-
-fn confirm(pen: &mut Pen<'_>, question: &Question, body: Rect) -> Option<Position> {
-    let height = u16::try_from(question.lines.len()).unwrap_or(0) + 5;
-    let inside = open(pen, body, (64, height), &question.title, Role::Danger);
-    let y = lines(pen, question, inside, 2);
-    let y = y.max(inside.bottom().saturating_sub(3)).min(inside.bottom().saturating_sub(2));
-    let cursor = reason(pen, question, inside, y);
-    let cancel = Some(question.focus == Focus::Cancel);
-    buttons(pen, inside, cancel, question.verb, question.focus == Focus::Go);
-    cursor
+/// The line of a reason; returns the cursor if it has the focus.
+pub(super) fn reason(pen: &mut Pen<'_>, input: &Input, on: bool, row: Rect) -> Option<Position> {
+    let label = if on { "reason: " } else { "reason (tab): " };
+    let x = pen.put(row.x, row.y, row.width, label, if on { Role::Strong } else { Role::Dim });
+    field(pen, x, row.y, row.right().saturating_sub(x), input).filter(|_| on)
 }
 
 /// Cancel and the verb; the one with the focus is in brackets.
@@ -185,97 +164,103 @@ pub(super) fn buttons(pen: &mut Pen<'_>, inside: Rect, cancel: Option<bool>, ver
     );
 }
 
-fn typed(
-    pen: &mut Pen<'_>,
-    question: &Question,
-    (word, input, missed): (&str, &Input, bool),
-    body: Rect,
-) -> Option<Position> {
-    let height = u16::try_from(question.lines.len()).unwrap_or(0) + 5;
-    let inside = open(pen, body, (64, height), &question.title, Role::Danger);
-    let y = lines(pen, question, inside, 3);
-    let armed = input.value() == word;
-    let ask = format!("type {word} to arm: ");
-    let on = question.focus != Focus::Reason;
-    let x = pen.put(inside.x, y, inside.width, &ask, if on { Role::Strong } else { Role::Dim });
-    let cursor = field(pen, x, y, inside.right().saturating_sub(x), input).filter(|_| on);
-    let cursor = cursor.or(reason(pen, question, inside, y + 1));
-    let (note, role) = if armed {
-        (format!("ARMED: enter = {}, esc = do nothing", question.verb), Role::Danger)
-    } else if missed {
-        (format!("not armed: `{}` is not {word}; esc = do nothing", Untrusted::new(input.value()).fit(20)), Role::Bad)
-    } else {
-        ("esc = do nothing".to_owned(), Role::Dim)
-    };
-    pen.name(inside.x, y + 2, inside.width, &Untrusted::new(&note), role);
-    cursor
-}
-
 fn rush(pen: &mut Pen<'_>, form: &RushForm, body: Rect) -> Option<Position> {
     let inside = open(pen, body, (56, 9), "rush", Role::Border);
     // On a small screen what has the focus and the buttons stay.
     let room = usize::from(inside.height.saturating_sub(2)).max(1);
-    let first = (form.focus.min(3) + 1).saturating_sub(room);
-    let zone = form.zones.get(form.zone).map_or_else(String::new, |zone| zone.0.fit(20));
+    let at = Line::ALL.iter().position(|line| *line == form.focus).unwrap_or(0);
+    let first = (at.min(3) + 1).saturating_sub(room);
     let mut cursor = None;
-    for (at, label) in ["orders a second", "seconds", "zone", "reason"].into_iter().enumerate().skip(first).take(room) {
-        let y = inside.y + u16::try_from(at - first).unwrap_or(0);
-        let on = form.focus == at;
-        pen.put(inside.x, y, 2, if on { "> " } else { "  " }, Role::Accent);
-        pen.put(inside.x + 2, y, 16, label, Role::Text);
-        let x = inside.x + 20;
-        let place = match at {
-            0 => field(pen, x, y, 12, &form.rate),
-            1 => field(pen, x, y, 12, &form.seconds),
-            3 => field(pen, x, y, inside.right().saturating_sub(x), &form.reason),
-            _ => {
-                pen.put(x, y, inside.right().saturating_sub(x), &format!("< {zone} >"), Role::Input);
-                None
-            }
-        };
-        cursor = if on { place } else { cursor };
+    for (line, y) in Line::ALL.into_iter().take(4).skip(first).take(room).zip(inside.y..) {
+        let row = Rect { y, height: 1, ..inside };
+        cursor = cursor.or(rush_line(pen, form, line, row));
     }
-    let note = form.error.unwrap_or("up, down, enter next; left, right choose");
-    pen.put(
-        inside.x,
-        inside.bottom().saturating_sub(2),
-        inside.width,
-        note,
-        if form.error.is_some() { Role::Bad } else { Role::Dim },
-    );
-    buttons(pen, inside, Some(form.focus == 4), "Start", form.focus == 5);
+    if let Some(error) = form.error {
+        pen.put(inside.x, inside.bottom().saturating_sub(2), inside.width, error, Role::Bad);
+    }
+    buttons(pen, inside, Some(form.focus == Line::Cancel), "Start", form.focus == Line::Start);
     cursor
 }
 
-fn targets(
-    pen: &mut Pen<'_>,
-    app: &App,
-    (kitchens, at): (&[protocol::KitchenId], usize),
-    note: Option<&str>,
-    mut inside: Rect,
-) {
-    if let Some(note) = note {
-        pen.name(inside.x, inside.y, inside.width, &Untrusted::new(note), Role::Warn);
-        (inside.y, inside.height) = (inside.y + 1, inside.height.saturating_sub(1));
-    }
-    let room = usize::from(inside.height.saturating_sub(1)).max(1);
-    let top = at.saturating_sub(room - 1);
-    for ((index, id), y) in kitchens.iter().enumerate().skip(top).zip(inside.y..inside.bottom().saturating_sub(1)) {
-        let selected = index == at;
-        pen.put(inside.x, y, 1, if selected { ">" } else { " " }, Role::Accent);
-        pen.put(
-            inside.x + 2,
-            y,
-            20,
-            &super::fleet::cut(id.as_str(), 20),
-            if selected { Role::Strong } else { Role::Text },
-        );
-        if let Some(kitchen) = app.city().kitchen(id) {
-            pen.name(inside.x + 23, y, 12, app.city().zone_of(kitchen), Role::Text);
-            let threshold = app.city().threshold;
-            pen.bar(inside.x + 36, y, 12, kitchen.load(), Some(threshold), super::fleet::load_role(kitchen, threshold));
-            pen.put_right(inside.right(), y, 6, &percent(kitchen.load()), Role::Text);
+/// A line of the form; returns the cursor if it has the focus and text is typed there.
+fn rush_line(pen: &mut Pen<'_>, form: &RushForm, line: Line, row: Rect) -> Option<Position> {
+    let on = form.focus == line;
+    pen.put(row.x, row.y, 2, if on { "> " } else { "  " }, Role::Accent);
+    let (label, input) = match line {
+        Line::Rate => ("orders a second", Some(&form.rate)),
+        Line::Seconds => ("seconds", Some(&form.seconds)),
+        Line::Reason => ("reason", Some(&form.reason)),
+        Line::Zone => ("where", None),
+        Line::Cancel | Line::Start => return None,
+    };
+    pen.put(row.x + 2, row.y, row.width.saturating_sub(2), label, if on { Role::Strong } else { Role::Text });
+    let x = row.x + 19;
+    let width = row.right().saturating_sub(x);
+    match input {
+        Some(input) if on && form.selected => chosen(pen, x, row.y, width, input),
+        Some(input) => field(pen, x, row.y, width, input).filter(|_| on),
+        None => {
+            let zone = form.zones.get(form.zone).map_or_else(String::new, |zone| zone.0.fit(20));
+            let end = pen.put(x, row.y, width, &format!("< {zone} >"), Role::Input) + 2;
+            let next = form.zones.get(1).filter(|_| form.zone == 0 && on);
+            if let Some((next, _)) = next {
+                let next = format!("right: {}", next.fit(20));
+                pen.put(end, row.y, row.right().saturating_sub(end), &next, Role::Dim);
+            }
+            None
         }
     }
-    pen.put(inside.x, inside.bottom().saturating_sub(1), inside.width, "enter migrates, esc does nothing", Role::Dim);
+}
+
+/// Rows of the choice below its list: the reason, and how it is used.
+const BELOW: u16 = 2;
+
+fn targets(pen: &mut Pen<'_>, app: &App, form: &TargetForm, body: Rect) -> Option<Position> {
+    let fate = app.fate(form);
+    let rows = u16::try_from(form.kitchens.len()).unwrap_or(u16::MAX);
+    let height = rows.saturating_add(2 + BELOW + u16::from(fate.is_some()));
+    let mut inside = open(pen, body, (72, height), &format!("migrate {} to", form.order), Role::Border);
+    let foot = Rect { y: inside.bottom().saturating_sub(BELOW), height: 1, ..inside };
+    inside.height = inside.height.saturating_sub(BELOW);
+    if let Some(fate) = fate {
+        pen.name(inside.x, inside.y, inside.width, &Untrusted::new(&fate), Role::Warn);
+        (inside.y, inside.height) = (inside.y + 1, inside.height.saturating_sub(1));
+    }
+    let room = usize::from(inside.height).max(1);
+    let top = form.at.saturating_sub(room - 1);
+    for (at, y) in (top..form.kitchens.len()).zip(inside.y..inside.bottom()) {
+        target(pen, app, form, at, Rect { y, height: 1, ..inside });
+    }
+    let cursor = reason(pen, &form.reason, form.typing, foot);
+    let note = "most free places first; enter moves it, esc does nothing";
+    pen.put(foot.x, foot.y + 1, foot.width, note, Role::Dim);
+    cursor
+}
+
+/// A kitchen: its load and free places, or why it cannot take the order.
+fn target(pen: &mut Pen<'_>, app: &App, form: &TargetForm, at: usize, row: Rect) {
+    let Some(id) = form.kitchens.get(at) else { return };
+    let (selected, unfit) = (at == form.at, app.unfit(form, id));
+    pen.put(row.x, row.y, 1, if selected { ">" } else { " " }, Role::Accent);
+    let role = match (unfit, selected) {
+        (Some(_), _) => Role::Dim,
+        (None, true) => Role::Strong,
+        (None, false) => Role::Text,
+    };
+    pen.put(row.x + 2, row.y, 20.min(row.width / 2), &super::fleet::cut(id.as_str(), 20), role);
+    let Some(kitchen) = app.city().kitchen(id) else { return };
+    if row.width >= 60 {
+        pen.name(row.x + 23, row.y, 12, app.city().zone_of(kitchen), role);
+    }
+    if let Some(why) = unfit {
+        pen.put_right(row.right(), row.y, row.width / 2, why, Role::Dim);
+        return;
+    }
+    if row.width >= 60 {
+        let threshold = app.city().threshold;
+        let load = super::fleet::load_role(kitchen, threshold);
+        pen.bar(row.x + 36, row.y, 12, kitchen.load(), Some(threshold), load);
+    }
+    let free = format!("{} of {} free", blast::free(kitchen), kitchen.capacity);
+    pen.put_right(row.right(), row.y, row.width / 2, &free, role);
 }

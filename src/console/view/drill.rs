@@ -82,7 +82,7 @@ fn what(incident: &Incident) -> (&'static str, String, Role) {
 
 fn table(pen: &mut Pen<'_>, app: &App, area: Rect) {
     let name = area.width.saturating_sub(13 + FIGURES.iter().map(|(_, width)| width).sum::<u16>()).clamp(8, 24);
-    pen.put(area.x + 1, area.y, 8, "LOST", Role::Dim);
+    pen.put(area.x + 1, area.y, 8, "DIED", Role::Dim);
     let first = area.x + 12 + name;
     let mut right = first;
     for (head, width) in FIGURES {

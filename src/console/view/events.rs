@@ -1,11 +1,13 @@
-//! Notable events, newest first; what the feed only counted is one line.
+//! Notable events, newest first; what the feed only counted is a figure in the title.
 //!
 //! ```text
-//! ─ events ────────────────────────────────── 23 418 seen, 0 dropped ─
+//! ─ events ─────────────────────── 9 771 routine in 10 s  23 418 seen ─
 //!  12:41:07 ✕ kitchen_lost  kitchen_3  silent for a lease
-//!  12:41:06 · ×9 771        accepted 4 102, leased 4 100, completed 1 569
+//!  12:41:06 · migrated      ×12        idle_station
 //! ```
+//! Owns which lines a small panel keeps. Never folds what is loud.
 
+use protocol::WallTime;
 use protocol::feed::Tone;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
@@ -13,16 +15,93 @@ use unicode_width::UnicodeWidthStr;
 use super::pen::Pen;
 use super::text::thousands;
 use crate::console::app::App;
-use crate::console::app::events::{Body, Line};
+use crate::console::app::events::{Body, Events, Line};
 use crate::console::theme::Role;
+use crate::console::untrusted::Untrusted;
+
+/// What is loud keeps its row for so long.
+const LOUD_MS: u64 = 60_000;
+/// Calm events of one kind this near to each other are one line.
+const FOLD_MS: u64 = 10_000;
+/// The most lines looked at for a panel.
+const SCANNED: usize = 400;
+/// Columns of a text that are compared.
+const WORDS: usize = 256;
 
 /// Draws the panel.
 pub fn render(pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
-    let events = &app.city().events;
-    let right = format!("{} seen, {} dropped", thousands(events.seen), thousands(events.dropped));
-    let inside = pen.panel(area, framed, "events", &right);
-    for (line, y) in events.newest().zip(inside.y..inside.bottom()) {
+    let city = app.city();
+    let leader = if framed || !city.known || area.width < 72 { String::new() } else { leader(app) };
+    let inside = pen.panel(area, framed, "events", &format!("{leader}{}", counts(&city.events)));
+    let rows = folded(&city.events, city.at, usize::from(inside.height));
+    for (line, y) in rows.iter().zip(inside.y..inside.bottom()) {
         draw(pen, line, Rect { y, height: 1, ..inside });
+    }
+}
+
+/// `175 routine in 10 s  2 103 seen`: what is not in the list, and what could not be told.
+pub fn counts(events: &Events) -> String {
+    let lost = if events.dropped > 0 { format!("  feed lost {}", thousands(events.dropped)) } else { String::new() };
+    format!("{} routine in 10 s  {} seen{lost}", thousands(events.routine()), thousands(events.seen))
+}
+
+/// Who decides, where the header has no room for it.
+fn leader(app: &App) -> String {
+    let city = app.city();
+    let gone = if app.is_cut_off() { " gone" } else { "" };
+    format!("leader {}{gone}  ", city.leader.fit(12))
+}
+
+/// Lines for so many rows, newest first: calm ones of one kind within ten seconds are one (`×12 migrated idle_station`), and
+/// what is loud keeps its row for a minute.
+fn folded(events: &Events, now: WallTime, rows: usize) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    for line in events.newest().take(SCANNED) {
+        if lines.len() >= rows && now.ms_since(line.at) > LOUD_MS {
+            break;
+        }
+        let near = lines.iter_mut().find(|known| folds(known, line));
+        match near {
+            Some(known) => fold(known, line),
+            None => lines.push(line.clone()),
+        }
+    }
+    // The oldest calm ones make room first, then the oldest.
+    let is_loud = |line: &Line| matches!(line.tone, Tone::Warn | Tone::Bad) && now.ms_since(line.at) <= LOUD_MS;
+    while let Some(calm) = lines.iter().rposition(|line| !is_loud(line)).filter(|_| lines.len() > rows) {
+        lines.remove(calm);
+    }
+    lines.truncate(rows);
+    lines
+}
+
+fn is_calm(line: &Line) -> bool {
+    matches!(line.tone, Tone::Info | Tone::Good)
+}
+
+fn folds(known: &Line, line: &Line) -> bool {
+    let (Body::Event { kind: one, .. }, Body::Event { kind: other, .. }) = (&known.body, &line.body) else {
+        return false;
+    };
+    is_calm(known) && is_calm(line) && one == other && known.at.ms_since(line.at) <= FOLD_MS
+}
+
+/// Takes an older one in: what both say stays.
+fn fold(known: &mut Line, older: &Line) {
+    known.count = known.count.saturating_add(older.count);
+    let (Body::Event { subject, text, .. }, Body::Event { subject: other_subject, text: other_text, .. }) =
+        (&mut known.body, &older.body)
+    else {
+        return;
+    };
+    if subject != other_subject {
+        *subject = Untrusted::default();
+    }
+    if text != other_text {
+        let (one, other) = (text.fit(WORDS), other_text.fit(WORDS));
+        let same = one.rsplit(' ').zip(other.rsplit(' ')).take_while(|(one, other)| one == other).count();
+        let words: Vec<&str> = one.rsplit(' ').take(same).collect();
+        *text = Untrusted::new(&words.into_iter().rev().collect::<Vec<_>>().join(" "));
     }
 }
 
@@ -45,7 +124,11 @@ pub fn draw(pen: &mut Pen<'_>, line: &Line, area: Rect) {
                 pen.name(x, y, subject_width.min(room(x)), subject, Role::Text);
                 x += subject_width + 1;
             }
-            if line.count > 1 {
+            // Of several subjects there is none to name: how many there are stands in its place.
+            if line.count > 1 && subject.is_empty() {
+                pen.put(x, y, subject_width.min(room(x)), &format!("×{}", thousands(line.count)), Role::Strong);
+                x += subject_width + 1;
+            } else if line.count > 1 {
                 x = pen.put(x, y, room(x), &format!("×{} ", thousands(line.count)), Role::Strong);
             }
             pen.name(x, y, room(x), text, Role::Text);
@@ -72,5 +155,36 @@ pub fn tone(tone: Tone) -> (&'static str, Role) {
         Tone::Good => ("✓", Role::ToneGood),
         Tone::Warn => ("▲", Role::ToneWarn),
         Tone::Bad => ("✕", Role::ToneBad),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::tests::fixture::{NOON, event};
+
+    #[test]
+    fn a_flood_of_calm_events_is_one_line_and_what_is_loud_stays_for_a_minute() {
+        let mut events = Events::default();
+        events.note(&event(1, 1_000, "kitchen_lost", Tone::Bad, "kitchen_3", "silent for 1.2 s"));
+        for n in 0..90_u64 {
+            let (at, from) = (2_000 + n * 500, format!("kitchen_{}", n % 3));
+            events.note(&event(
+                2 + n,
+                at,
+                "migrated",
+                Tone::Info,
+                &from,
+                &format!("-> kitchen_{} idle_station", n % 5),
+            ));
+        }
+        let show = |ms: u64| folded(&events, WallTime(NOON + ms), 4);
+        let lines = show(50_000);
+        assert_eq!(lines.len(), 4);
+        assert_eq!(lines[0].count, 21);
+        let Body::Event { subject, text, .. } = &lines[0].body else { panic!("an event") };
+        assert_eq!((subject.is_empty(), text.fit(40)), (true, "idle_station".to_owned()));
+        assert_eq!(lines[3].tone, Tone::Bad, "it is not pushed out");
+        assert!(show(61_500).iter().all(|line| line.tone == Tone::Info), "its minute is over");
     }
 }

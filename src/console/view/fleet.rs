@@ -46,7 +46,9 @@ fn table(pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
     let inside = if framed {
         let last = (rows.top + rows.page).min(rows.shown.len());
         let first = (rows.top + 1).min(last);
-        let right = format!("{} sort {}  {first}-{last} of {}", filter_note(app), rows.sort.word(), rows.shown.len());
+        let (held, sort) = (held(app), rows.sort);
+        let sort = format!("{held}sort {} {}", sort.word(), sort.arrow());
+        let right = format!("{} {sort}  {first}-{last} of {}", filter_note(app), rows.shown.len());
         pen.panel(area, true, "kitchens", &right)
     } else {
         area
@@ -71,6 +73,11 @@ fn table(pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
 
 fn pen_note(pen: &mut Pen<'_>, area: Rect, text: &str) {
     pen.put(area.x + 2, area.y + 1, area.width.saturating_sub(2), text, Role::Dim);
+}
+
+/// Why rows do not stand where their figures say.
+fn held(app: &App) -> &'static str {
+    if app.rows.is_held() { "order held  " } else { "" }
 }
 
 fn filter_note(app: &App) -> String {
@@ -100,7 +107,7 @@ impl Columns {
         let longest = |lengths: &mut dyn Iterator<Item = usize>| u16::try_from(lengths.max().unwrap_or(0)).unwrap_or(0);
         let wide = width >= 100;
         let id = longest(&mut city.kitchens.iter().take(2_000).map(|k| k.id.as_str().len()))
-            .clamp(7, if wide { 20 } else { 12 });
+            .clamp(8, if wide { 20 } else { 12 });
         let zone = longest(&mut city.zones.iter().map(|z| z.name.columns())).clamp(4, if wide { 14 } else { 9 });
         let on = |yes: bool, columns: u16| if yes { columns } else { 0 };
         let name = on(width >= 120, 20);
@@ -149,13 +156,13 @@ impl Columns {
 
     fn heads(&self, pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
         let y = area.y;
-        let sorted = |word: &str| if app.rows.sort.word() == word { "▼" } else { "" };
+        let sorted = |word: &str| if app.rows.sort.word() == word { app.rows.sort.arrow() } else { "" };
         pen.put(self.id.0, y, self.id.1, &format!("KITCHEN{}", sorted("name")), Role::Dim);
         pen.put(self.name.0, y, self.name.1, "NAME", Role::Dim);
         pen.put(self.zone.0, y, self.zone.1, "ZONE", Role::Dim);
         pen.put(self.bar.0, y, self.bar.1, &format!("LOAD{}", sorted("load")), Role::Dim);
         let limit = whole_percent(app.city().threshold).to_string();
-        if app.city().known && self.bar.1 >= 10 {
+        if app.city().known && self.bar.1 >= 8 {
             let tick = self.bar.0 + tick_column(app.city().threshold, self.bar.1);
             pen.put_right(tick, y, 3, &limit, Role::Dim);
             pen.put(tick, y, 1, "┃", Role::BarTick);
@@ -179,6 +186,7 @@ impl Columns {
             let note = filter_note(app);
             let room = area.right().saturating_sub(self.state.0 + 7);
             let text = if note.is_empty() { more(app) } else { format!("{note}{}", app.rows.shown.len()) };
+            let text = if app.rows.is_held() { format!("held {text}") } else { text };
             if text.width() <= usize::from(room) {
                 pen.put_right(area.right(), y, room, &text, Role::Accent);
             }
@@ -263,14 +271,16 @@ fn seconds(avg_ms: u32) -> String {
     if seconds < 99.95 { format!("{seconds:.1}") } else { format!("{seconds:.0}") }
 }
 
-/// An id, which is ASCII, cut to a width.
+/// An id, which is ASCII, cut to a width: before its number, which tells it from its neighbours.
 pub fn cut(text: &str, width: u16) -> String {
     let width = usize::from(width);
+    let number = text.len() - text.trim_end_matches(|c: char| c.is_ascii_digit()).len();
     if text.len() <= width {
-        text.to_owned()
-    } else {
-        text.chars().take(width.saturating_sub(1)).chain(['…']).collect()
+        return text.to_owned();
     }
+    let tail = if number + 2 <= width { number } else { 0 };
+    let head = text.chars().take(width.saturating_sub(1 + tail));
+    head.chain(['…']).chain(text[text.len() - tail..].chars()).collect()
 }
 
 /// One colour a bar: what the load means.
@@ -315,5 +325,19 @@ pub fn state(kitchen: &Kitchen) -> (String, Role) {
         (Health::Alive, Schedulable::Cordoned) => (format!("◐ cordoned{hot}"), Role::Warn),
         (Health::Alive, Schedulable::Draining) => (format!("◑ draining {}", kitchen.held()), Role::Warn),
         (Health::Alive, Schedulable::Retired) => ("○ retired".to_owned(), Role::Dim),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn an_id_is_cut_before_its_number() {
+        assert_eq!(
+            [cut("kitchen_13", 9), cut("kitchen_13", 4), cut("kitchen_13", 10)],
+            ["kitche…13", "k…13", "kitchen_13"]
+        );
+        assert_eq!([cut("no sign of life", 7), cut("k1234567", 4)], ["no sig…", "k12…"]);
     }
 }

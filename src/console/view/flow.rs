@@ -6,15 +6,16 @@
 //!       6          12        31          18           4          1 180
 //!  ▋·········  █▋········  ████▌·····  ██▍·······  ▌·········
 //!  in 12.4/s                                                   out 12.1/s
-//!  oldest open order 4 s · shed 0 · recovered 7 · migrated 41, failed 0
-//!  balance 83 % · available 100 % · rush 50/s in Harbor, 18 s left, 412 placed
+//!  oldest open order 4 s · refused 0 · recovered 7 · migrated 41, failed 0
+//!  rush 50/s in Harbor, 18 s left, 412 placed · kitchens alive 100 % · balance 83 % (mean/max load)
 //! ```
-//! Rates between the steps are not in the feed, so they are not here.
+//! Rates between the steps are not in the feed, so they are not here. The balancer's rates and percentiles are of its last ten
+//! seconds, and the title says so.
 
 use ratatui::layout::Rect;
 
 use super::pen::Pen;
-use super::text::{ms, percent, rate, setpoint, thousands};
+use super::text::{fit, ms, percent, rate, setpoint, thousands};
 use super::{layout, moves, timeline};
 use crate::console::app::App;
 use crate::console::app::city::{City, Pipeline};
@@ -31,7 +32,7 @@ pub fn render(pen: &mut Pen<'_>, app: &App, area: Rect) {
     }
     if let Some(area) = panels.migrations {
         moves::singles(pen, app, area, panels.framed);
-        if !panels.framed {
+        if !panels.framed && panels.moves.is_some() {
             pen.divider(area);
         }
     }
@@ -51,7 +52,10 @@ struct Step {
 
 fn pipeline(pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
     let city = app.city();
-    let algorithm = city.flow.as_ref().map_or_else(String::new, |flow| flow.algorithm.fit(24));
+    let algorithm = city
+        .flow
+        .as_ref()
+        .map_or_else(String::new, |flow| format!("rates and p99 of 10 s · {}", flow.algorithm.fit(24)));
     let steps = city.flow.as_ref().map_or_else(Vec::new, |flow| steps(city, flow));
     // At least 9 columns a step; what does not fit is cut on the right, and the title says so.
     let most = usize::from(area.width.saturating_sub(2) / 9).max(1);
@@ -71,7 +75,8 @@ fn pipeline(pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
     let lines = facts(city, flow, inside.width);
     let first = inside.y + if framed { 6 } else { 4 };
     for (line, y) in lines.iter().zip(first..inside.bottom()) {
-        pen.put(inside.x + 1, y, inside.width.saturating_sub(1), line, Role::Text);
+        let room = inside.width.saturating_sub(1);
+        pen.put(inside.x + 1, y, room, &fit(line, room.into()), Role::Text);
     }
 }
 
@@ -119,16 +124,17 @@ fn steps(city: &City, flow: &Pipeline) -> Vec<Step> {
     #[expect(clippy::cast_precision_loss, reason = "a share is shown in eighths of a column")]
     let share = |count: u64| Some(count as f64 / inside.max(1) as f64);
     let step = |name: &Untrusted, count: u64| Step { name: name.clone(), count, depth: share(count), rate: None };
+    let counted = |per_second: f64| if city.counts_yet(per_second) { rate(per_second) } else { "—".to_owned() };
     let mut steps = vec![
         Step {
-            rate: Some(format!("in {}/s", rate(raw.kpi.accepted_per_s))),
+            rate: Some(format!("in {}/s", counted(raw.kpi.accepted_per_s))),
             ..step(&Untrusted::new("queued"), raw.queued)
         },
         step(&Untrusted::new("leased"), raw.leased),
     ];
     steps.extend(flow.stages.iter().map(|(name, count)| step(name, *count)));
     let completed = city.proof.map_or(0, |proof| proof.completed);
-    let out = Some(format!("out {}/s", rate(raw.kpi.completed_per_s)));
+    let out = Some(format!("out {}/s", counted(raw.kpi.completed_per_s)));
     steps.push(Step { depth: None, rate: out, ..step(&Untrusted::new("completed"), completed) });
     steps
 }
@@ -138,13 +144,19 @@ fn facts(city: &City, flow: &Pipeline, width: u16) -> [String; 2] {
     let oldest =
         raw.oldest_s.map_or_else(|| "no open order".to_owned(), |s| format!("oldest open order {}", ms(s * 1_000)));
     let ratio = raw.kpi.migration_success_ratio.map_or_else(String::new, |ratio| format!(" ({})", percent(ratio)));
-    let first = format!(
-        "{oldest} · shed {} · recovered {} · migrated {}, failed {}{ratio}",
+    let whole = format!(
+        "{oldest} · refused {} · recovered {} · migrated {}, failed {}{ratio}",
         thousands(raw.shed),
         thousands(raw.recovered),
         thousands(raw.moves_done),
         thousands(raw.moves_failed)
     );
+    // The share is the first to go; the counts tell it too.
+    let first = if whole.chars().count() + 1 > usize::from(width) {
+        whole.strip_suffix(&ratio).unwrap_or(&whole).to_owned()
+    } else {
+        whole
+    };
     let latency = |name: &str, value: Option<u64>| format!("{name} {}", value.map_or_else(|| "—".to_owned(), ms));
     let mut wanted = Vec::new();
     if let Some(rush) = city.rush() {
@@ -152,14 +164,14 @@ fn facts(city: &City, flow: &Pipeline, width: u16) -> [String; 2] {
         let (left, placed) = (rush.left_ms / 1_000, thousands(rush.placed));
         wanted.push(format!("rush {}/s{zone}, {left} s left, {placed} placed", setpoint(rush.rate)));
     }
-    wanted.extend(raw.kpi.load_balance_efficiency.map(|share| format!("balance {}", percent(share))));
-    wanted.push(format!("available {}", percent(raw.kpi.availability)));
+    wanted.push(format!("kitchens alive {}", percent(raw.kpi.availability)));
     wanted.push(latency("p50", raw.kpi.p50_ms));
     wanted.push(latency("p99", raw.kpi.p99_ms));
+    wanted.extend(raw.kpi.load_balance_efficiency.map(|share| format!("balance {} (mean/max load)", percent(share))));
     let mut left = usize::from(width);
     let mut fits = |text: &String| {
         let columns = text.chars().count() + 3;
-        let fits = columns <= left;
+        let fits = columns <= left + 2;
         left = left.saturating_sub(columns);
         fits
     };

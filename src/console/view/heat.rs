@@ -1,4 +1,5 @@
-//! Every kitchen as one cell, by zone: where it is full, and where it is dead, at one look.
+//! Every kitchen as one cell, by zone: where it is full, and where it is dead, at one look. With few kitchens a cell has room for
+//! the short name and the load, and a bar below.
 //!
 //! ```text
 //! ─ every kitchen ────────────── 1 000 of 1 000, 12 hot, 2 DEAD ─
@@ -14,10 +15,10 @@ use ratatui::layout::Rect;
 use super::fleet::{cut, load_role, state};
 use super::layout;
 use super::pen::{Pen, level};
-use super::text::{percent, thousands};
+use super::text::{percent, thousands, whole_percent};
 use crate::console::app::App;
-use crate::console::app::city::{City, Kitchen};
-use crate::console::app::heat::{self, CellLine};
+use crate::console::app::city::{CALM, City, Kitchen};
+use crate::console::app::heat::{self, CellLine, Size};
 use crate::console::theme::Role;
 
 /// Shades of load; the first is an empty kitchen.
@@ -37,9 +38,11 @@ pub fn all(pen: &mut Pen<'_>, app: &App, area: Rect) {
         }
         return legend(pen, &panels, (0, 0, 0));
     }
-    let lines = heat::lines(city, &heat::by_zone(city, &everyone), panels.cells.width);
-    cells(pen, city, &lines, 0, (&panels, inside.x + 1), None);
-    legend(pen, &panels, (lines.len(), panels.cells.height.into(), 0));
+    let order = heat::by_zone(city, &everyone);
+    let size = heat::size(city, &order, (panels.cells.width, panels.cells.height));
+    let lines = heat::lines(city, &order, panels.cells.width / size.columns);
+    cells(pen, city, &lines, 0, (&panels, inside.x + 1, size), None);
+    legend(pen, &panels, (lines.len(), (panels.cells.height / size.rows).into(), 0));
 }
 
 /// Draws the screen.
@@ -64,9 +67,10 @@ pub fn render(pen: &mut Pen<'_>, app: &App, area: Rect) {
     let lines = app.cell_lines();
     let cursor = app.cursor_cell();
     let at = cursor.and_then(|kitchen| heat::find(&lines, kitchen));
-    let room = usize::from(panels.cells.height);
+    let size = app.cell_size();
+    let room = usize::from(panels.cells.height / size.rows);
     let top = heat::top(lines.len(), at.map_or(0, |(line, _)| line), room);
-    cells(pen, city, &lines, top, (&panels, inside.x + 1), cursor);
+    cells(pen, city, &lines, top, (&panels, inside.x + 1, size), cursor);
     legend(pen, &panels, (lines.len(), room, top));
     if let Some(kitchen) = cursor.and_then(|at| city.kitchens.get(at)) {
         detail(pen, city, kitchen, panels.detail);
@@ -79,22 +83,42 @@ fn cells(
     city: &City,
     lines: &[CellLine],
     top: usize,
-    (panels, names): (&layout::Heat, u16),
+    (panels, names, size): (&layout::Heat, u16, Size),
     cursor: Option<usize>,
 ) {
-    let rows = panels.cells.y..panels.cells.bottom();
+    let rows = (panels.cells.y..panels.cells.bottom()).step_by(size.rows.into());
     for ((index, line), y) in lines.iter().enumerate().skip(top).zip(rows) {
         if line.first || index == top {
             let name = &city.zones[line.zone].name;
             pen.name(names, y, heat::LABEL, name, Role::Dim);
         }
-        for (kitchen, x) in line.cells.iter().zip(panels.cells.x..panels.cells.right()) {
-            let (glyph, role) = cell(city, &city.kitchens[*kitchen]);
-            pen.put(x, y, 1, glyph, role);
-            if cursor == Some(*kitchen) {
-                pen.wash(Rect::new(x, y, 1, 1), Role::Selected);
+        let columns = (panels.cells.x..panels.cells.right()).step_by(size.columns.into());
+        for (at, x) in line.cells.iter().zip(columns) {
+            let height = size.rows.min(panels.cells.bottom() - y);
+            let area = Rect::new(x, y, size.columns.saturating_sub(1).max(1), height);
+            one(pen, city, &city.kitchens[*at], area, size);
+            if cursor == Some(*at) {
+                pen.wash(Rect { height: 1, ..area }, Role::Selected);
             }
         }
+    }
+}
+
+/// A cell: its sign, and what else there is room for.
+fn one(pen: &mut Pen<'_>, city: &City, kitchen: &Kitchen, area: Rect, size: Size) {
+    let (glyph, role) = cell(city, kitchen);
+    let x = pen.put(area.x, area.y, 1, glyph, role);
+    if size.name > 0 {
+        pen.put(x, area.y, size.name, &heat::short(kitchen.id.as_str()), role);
+    }
+    let silent = kitchen.row.is_none_or(|row| row.health == Health::Dead);
+    if !size.figure || silent {
+        return;
+    }
+    let load = kitchen.load();
+    pen.put_right(area.right(), area.y, 4, &format!("{}%", whole_percent(load)), role);
+    if area.height > 1 {
+        pen.bar(area.x, area.y + 1, area.width, load, Some(city.threshold), load_role(kitchen, city.threshold));
     }
 }
 
@@ -108,6 +132,8 @@ fn cell(city: &City, kitchen: &Kitchen) -> (&'static str, Role) {
         Some((Health::Alive, Schedulable::Cordoned | Schedulable::Draining)) => ("◐", Role::Warn),
         Some((Health::Alive, Schedulable::Retired)) => ("○", Role::Dim),
         Some((Health::Alive, Schedulable::Open)) if kitchen.hot => ("▲", Role::Hot),
+        // What has little to do is not coloured, so that a map tells calm from busy from hot.
+        Some((Health::Alive, Schedulable::Open)) if load <= CALM / 2.0 => (SHADES[level(load, 1.0, 4)], Role::Text),
         Some((Health::Alive, Schedulable::Open)) => (SHADES[level(load, 1.0, 4)], load_role(kitchen, city.threshold)),
     }
 }

@@ -4,11 +4,11 @@
 //! ─ kitchen_1 ─────────────────────────────────────────────── Downtown Oven, Downtown ─
 //!  ● alive   load ████████████▋··┃·  84 %   3 waiting, 5 cooking (2 in the oven) of 10
 //!  stations 5 · pizza, pasta, burger · completed 412 · avg 3.2 s
-//!  last sign of life 300 ms ago, leases 2.7 s left · alive and open since 12:03:07
+//!  last heard 300 ms ago, leases 2.7 s left · alive and open since 12:03:07
 //!  draining: 2 waiting, 3 cooking (1 in the oven), 24 s left · slow: 4.2 times the fleet
 //!  0 failed attempts · 0 lost leases
-//! ─ orders ──────────────────────────────────────── 8 open, 2 ended, at position 9 812 ─
-//!   ORDER    STATE    STAGE        ITEMS                        PLACED    TRIES
+//! ─ orders ─────────────────────── ▲ 23 above, g g  8 open, 2 ended, at position 9 812 ─
+//!   ORDER    STATE    STAGE        ITEMS                        PLACED    TRY
 //! > o812     cooking  cook 2/3     2 pizza, 1 salad             12:41:02      1
 //! ```
 
@@ -19,9 +19,9 @@ use super::fleet::{load_role, state};
 use super::layout;
 use super::pen::Pen;
 use super::recall::{self, ABSENT, TITLE};
-use super::text::{ms, percent, plural, thousands};
+use super::text::{fit, ms, percent, plural, silence, thousands};
 use crate::console::app::App;
-use crate::console::app::city::Kitchen;
+use crate::console::app::city::{CALM, Kitchen};
 use crate::console::app::page::KitchenPage;
 use crate::console::app::recall::of_kitchen;
 use crate::console::theme::Role;
@@ -57,15 +57,20 @@ fn facts(pen: &mut Pen<'_>, app: &App, kitchen: &Kitchen, view: Option<&KitchenV
     if let Some(row) = living {
         let bar = (area.width / 4).clamp(6, 30);
         pen.bar(at, y, bar, kitchen.load(), Some(app.city().threshold), load_role(kitchen, app.city().threshold));
+        // Below the mark the word alone would look wrong.
+        let limit = CALM.min(app.city().threshold);
+        let cools = kitchen.hot && kitchen.load() <= app.city().threshold;
+        let until = if cools { format!(" · hot until below {}", percent(limit)) } else { String::new() };
         let text = format!(
-            " {}  {} waiting, {} cooking ({} in the oven) of {}",
+            " {}  {} waiting, {} cooking ({} in the oven) of {}{until}",
             percent(kitchen.load()),
             row.queued,
             row.cooking,
             row.in_the_oven,
             kitchen.capacity
         );
-        pen.put(at + bar, y, right.saturating_sub(at + bar), &text, Role::Text);
+        let room = right.saturating_sub(at + bar);
+        pen.put(at + bar, y, room, &fit(&text, room.into()), Role::Text);
     }
     let dishes: Vec<String> = kitchen.specialties.iter().map(|dish| dish.fit(16)).collect();
     let mut line = vec![format!("{} stations", kitchen.stations), dishes.join(", ")];
@@ -75,7 +80,8 @@ fn facts(pen: &mut Pen<'_>, app: &App, kitchen: &Kitchen, view: Option<&KitchenV
             line.push(format!("avg {}", ms(row.avg_ms.into())));
         }
     }
-    pen.put(x, y + 1, right.saturating_sub(x), &line.join(" · "), Role::Text);
+    let room = right.saturating_sub(x);
+    pen.put(x, y + 1, room, &fit(&line.join(" · "), room.into()), Role::Text);
     if view.is_none() && app.replay.is_some() {
         let next = pen.put(x, y + 2, right.saturating_sub(x), "load, last minute ", Role::Dim);
         let next = pen.spark(next, y + 2, kitchen.spark.steps(), 1.0, Role::Spark);
@@ -84,7 +90,7 @@ fn facts(pen: &mut Pen<'_>, app: &App, kitchen: &Kitchen, view: Option<&KitchenV
         pen.put(x, y + 3, right.saturating_sub(x), &text, Role::Dim);
     }
     if let Some(view) = view {
-        pen.put(x, y + 2, right.saturating_sub(x), &evidence(view), Role::Dim);
+        pen.put(x, y + 2, room, &fit(&evidence(app, kitchen, view), room.into()), Role::Dim);
         let failures = format!(
             "{} · {}",
             plural(view.failed, "failed attempt", "failed attempts"),
@@ -114,24 +120,38 @@ fn remark(app: &App, kitchen: &Kitchen) -> String {
     drain.into_iter().chain(note).collect::<Vec<_>>().join(" · ")
 }
 
-/// What the liveness rests on.
-fn evidence(view: &KitchenView) -> String {
-    let heard = view.last_heard_ms.map_or_else(
-        || "never heard under this leader".to_owned(),
-        |heard| format!("last sign of life {} ago", ms(heard)),
-    );
+/// What the liveness rests on. The feed says how it is; the balancer's page adds since when, if it speaks of the same state.
+fn evidence(app: &App, kitchen: &Kitchen, view: &KitchenView) -> String {
+    let row = kitchen.row.filter(|row| row.health != Health::Alive);
+    let health = kitchen.health().unwrap_or(view.health);
+    let heard = row.map(|row| row.silent_ms).or(view.last_heard_ms);
+    let heard = heard
+        .map_or_else(|| "never heard under this leader".to_owned(), |ms| format!("last heard {} ago", silence(ms)));
+    let since = (health == view.health).then_some(view.since);
+    if health == Health::Dead {
+        let since = since.map_or_else(
+            || "dead".to_owned(),
+            |at| format!("dead since {} ({})", &at.clock()[..8], ms(app.city().at.ms_since(at))),
+        );
+        return format!("{since}, {heard}");
+    }
     let lease = view.lease_left_ms.map_or_else(String::new, |left| format!(", leases {} left", ms(left)));
-    let word = view.health.word();
-    format!("{heard}{lease} · {word} and {} since {}", view.schedulable.word(), view.since.clock())
+    let since = since.map_or_else(String::new, |at| format!(" since {}", &at.clock()[..8]));
+    let schedulable = kitchen.row.map_or(view.schedulable, |row| row.schedulable);
+    format!("{heard}{lease} · {} and {}{since}", health.word(), schedulable.word())
 }
 
 fn orders(pen: &mut Pen<'_>, page: &KitchenPage, area: Rect, framed: bool) {
     let right = page.orders.as_ref().map_or_else(String::new, |orders| {
-        let open = orders.orders.iter().filter(|order| order.state.is_open()).count();
-        let (ended, more) = (orders.orders.len() - open, if orders.next.is_some() { " or more" } else { "" });
+        let here = || orders.orders.iter().filter(|order| Some(order.id) != page.left);
+        let open = here().filter(|order| order.state.is_open()).count();
+        let (ended, more) = (here().count() - open, if orders.next.is_some() { " or more" } else { "" });
         format!("{open} open, {ended}{more} ended, at position {}", thousands(orders.position.0))
     });
-    let inside = pen.panel(area, framed, "orders", &right);
+    let rows = usize::from(area.height.saturating_sub(if framed { 3 } else { 2 })).max(1);
+    let top = page.at.saturating_sub(rows.saturating_sub(1));
+    let above = if top > 0 { format!("▲ {} above, g g  ", thousands(top as u64)) } else { String::new() };
+    let inside = pen.panel(area, framed, "orders", &format!("{above}{right}"));
     if let Some(error) = &page.error {
         pen.name(inside.x + 1, inside.y + 1, inside.width.saturating_sub(2), error, Role::Bad);
     }
@@ -145,10 +165,8 @@ fn orders(pen: &mut Pen<'_>, page: &KitchenPage, area: Rect, framed: bool) {
     for ((x, width), head) in columns.iter().zip(["ORDER", "STATE", "STAGE", "ITEMS", "PLACED", "TRY"]) {
         pen.put(*x, inside.y, *width, head, Role::Dim);
     }
-    let rows = usize::from(inside.height.saturating_sub(1)).max(1);
-    let top = page.at.saturating_sub(rows.saturating_sub(1));
     for ((at, order), y) in orders.orders.iter().enumerate().skip(top).zip(inside.y + 1..inside.bottom()) {
-        row(pen, order, &columns, y, at == page.at);
+        row(pen, order, &columns, y, (at == page.at, Some(order.id) == page.left));
     }
     if orders.orders.is_empty() && page.error.is_none() {
         pen.put(inside.x + 2, inside.y + 1, inside.width, "no order was ever here", Role::Dim);
@@ -165,7 +183,7 @@ fn columns(area: Rect) -> [(u16, u16); 6] {
     })
 }
 
-fn row(pen: &mut Pen<'_>, order: &OrderView, columns: &[(u16, u16); 6], y: u16, selected: bool) {
+fn row(pen: &mut Pen<'_>, order: &OrderView, columns: &[(u16, u16); 6], y: u16, (selected, left): (bool, bool)) {
     let stage = if order.state.is_open() {
         format!(
             "{} {}/{}",
@@ -174,11 +192,14 @@ fn row(pen: &mut Pen<'_>, order: &OrderView, columns: &[(u16, u16); 6], y: u16, 
             order.stage.of
         )
     } else {
-        String::new()
+        // How long it took stands where its stage stood.
+        order.completed_at.map_or_else(String::new, |at| format!("after {}", ms(at.ms_since(order.placed_at))))
     };
+    // It is in another kitchen, or older than what the list holds; its page knows.
+    let state = if left { "left" } else { order.state.word() };
     let texts = [
         order.id.to_string(),
-        order.state.word().to_owned(),
+        state.to_owned(),
         stage,
         items(&order.items, columns[3].1),
         order.placed_at.clock()[..8].to_owned(),
@@ -199,4 +220,41 @@ fn row(pen: &mut Pen<'_>, order: &OrderView, columns: &[(u16, u16); 6], y: u16, 
 pub fn items(items: &[ItemBody], width: u16) -> String {
     let all: Vec<String> = items.iter().map(|item| format!("{} {}", item.quantity, item.dish)).collect();
     Untrusted::new(&all.join(", ")).fit(width.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use protocol::api::{Health, KitchenView};
+    use protocol::feed::Frame;
+
+    use crate::console::link::{Answer, Request};
+    use crate::console::tests::fixture::{
+        NOON, answer, app, dead, feed, four, frame, kitchen_view, row, screen, snapshot, type_keys,
+    };
+    use protocol::WallTime;
+
+    #[test]
+    fn a_dead_kitchen_is_dead_since_and_never_open() {
+        let mut app = app((120, 36));
+        feed(&mut app, snapshot(9_000, four()), 0);
+        feed(&mut app, Frame { kitchens: vec![dead(row(0, 0, 0), 74_000)], ..frame(9_001, 72_000) }, 72_000);
+        type_keys(&mut app, &["enter"]);
+        let since = WallTime(NOON);
+        let view = KitchenView {
+            health: Health::Dead,
+            since,
+            last_heard_ms: Some(74_900),
+            lease_left_ms: None,
+            ..kitchen_view()
+        };
+        answer(&mut app, |asked| {
+            matches!(asked, Request::Kitchen(_)).then(|| Ok(Answer::Kitchen(Box::new(view.clone()))))
+        });
+        let shown = screen(&app);
+        assert!(
+            shown.contains("DEAD 74 s") && shown.contains("dead since 10:40:00 (72 s), last heard 74 s ago"),
+            "{shown}"
+        );
+        assert!(!shown.contains("and open"), "{shown}");
+    }
 }

@@ -120,7 +120,12 @@ pub fn flow(body: Rect) -> Flow {
     };
     let [pipeline, rest] = cut_rows(body, pipeline);
     let [middle, timeline_area] = cut_rows(rest, rest.height.saturating_sub(timeline));
-    let [moves, migrations] = if framed { cut_columns(middle, body.width / 2) } else { halves(middle) };
+    let [moves, migrations] = match (framed, body.width) {
+        (true, _) => cut_columns(middle, body.width / 2),
+        // Side by side neither could be read.
+        (false, ..72) => [Rect { height: 0, ..middle }, middle],
+        (false, 72..) => halves(middle),
+    };
     let some = |area: Rect| (area.height > 1).then_some(area);
     Flow { framed, pipeline, moves: some(moves), migrations: some(migrations), timeline: some(timeline_area) }
 }
@@ -300,7 +305,8 @@ pub fn ledger(body: Rect, pane: Pane) -> Ledger {
         return panels;
     }
     let tall = lists.height >= 36;
-    let [upper, line] = cut_rows(lists, if tall { lists.height * 11 / 20 } else { lists.height });
+    // A line has room for ten places; the rest is for the lists.
+    let [upper, line] = cut_rows(lists, if tall { lists.height - 14 } else { lists.height });
     if body.width >= 160 && tall {
         let [audit, events] = cut_columns(upper, body.width / 2);
         (panels.audit, panels.events, panels.line) = (Some(audit), Some(events), Some(line));

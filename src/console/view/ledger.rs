@@ -9,19 +9,23 @@
 //! > 12:41:06  9 695 ada    kitchen_scheduling kitchen_4  draining   why: oven check
 //! ```
 
-use protocol::api::Proof;
+use protocol::api::{Health, Proof};
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
 use super::pen::Pen;
-use super::text::{plural, thousands};
+use super::text::{percent, plural, rate, silence, thousands};
 use super::{events, layout, recall, spacetime};
 use crate::console::app::App;
 use crate::console::app::audit::Entry;
+use crate::console::app::city::{CALM, Kitchen};
 use crate::console::app::ledger::Pane;
 use crate::console::app::recall::of_order;
 use crate::console::theme::Role;
 use crate::console::untrusted::Untrusted;
+
+/// The most kitchens of a condition that are named.
+const NAMED: usize = 3;
 
 /// Draws the screen.
 pub fn render(pen: &mut Pen<'_>, app: &App, area: Rect) {
@@ -104,8 +108,15 @@ fn short(proof: &Proof) -> String {
 /// The balancers with their positions, and what is wrong in full.
 fn now(pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
     let city = app.city();
-    let count = city.alerts.len();
-    let right = if count == 0 { "no alert".to_owned() } else { plural(count as u64, "alert", "alerts") };
+    let (alerts, wrong) = (city.alerts.len() as u64, conditions(app));
+    let conditions = plural(wrong.len() as u64, "condition", "conditions");
+    let right = match (alerts, wrong.len()) {
+        (0, 0) => "nothing is wrong".to_owned(),
+        (0, _) => conditions,
+        (_, 0) => plural(alerts, "alert", "alerts"),
+        (_, _) => format!("{}, {conditions}", plural(alerts, "alert", "alerts")),
+    };
+    let right = if city.known { format!("leader {}, {right}", city.leader.fit(12)) } else { String::new() };
     let inside = pen.panel(area, framed, "now", &right);
     let (x, room) = (inside.x + 1, inside.width.saturating_sub(2));
     let mut lines: Vec<(String, Role)> = Vec::new();
@@ -114,6 +125,7 @@ fn now(pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
         let text = format!("{head}{}", alert.text.fit(256));
         lines.push((text, Role::Bad));
     }
+    lines.extend(wrong);
     if city.known {
         let url = if city.leader_url.is_empty() { String::new() } else { format!(" {}", city.leader_url.fit(40)) };
         let position = thousands(city.position.0);
@@ -136,6 +148,48 @@ fn now(pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
     for ((text, role), y) in lines.iter().flat_map(wrap).zip(inside.y..inside.bottom()) {
         pen.name(x, y, room, &Untrusted::new(&text), role);
     }
+}
+
+/// What is not as it should be by the picture, whether or not the balancer calls it an alert.
+fn conditions(app: &App) -> Vec<(String, Role)> {
+    let city = app.city();
+    let mut lines = Vec::new();
+    if app.is_cut_off() {
+        lines.push((format!("✕ no link: leader {} gone", city.leader.fit(16)), Role::Bad));
+    }
+    for (health, word, glyph, role) in
+        [(Health::Dead, "DEAD", "✕", Role::Bad), (Health::Suspected, "suspected", "◌", Role::Warn)]
+    {
+        let mut who: Vec<(&Kitchen, u64)> =
+            city.kitchens.iter().filter_map(|kitchen| silent(kitchen, health)).collect();
+        // The newest first: it is the one to look at.
+        who.sort_by_key(|(_, silent_ms)| *silent_ms);
+        let names: Vec<String> =
+            who.iter().take(NAMED).map(|(kitchen, ms)| format!("{} for {}", kitchen.id, silence(*ms))).collect();
+        let more = if who.len() > NAMED { ", …" } else { "" };
+        if !who.is_empty() {
+            let count = plural(who.len() as u64, "kitchen", "kitchens");
+            lines.push((format!("{glyph} {count} {word}: {}{more}", names.join(", ")), role));
+        }
+    }
+    if city.hot > 0 {
+        let text = format!("▲ {} hot: until below {}", thousands(city.hot.into()), percent(CALM.min(city.threshold)));
+        lines.push((text, Role::Hot));
+    }
+    let refused = city.series.refused_per_s();
+    if refused > 0.0 {
+        lines.push((format!("▲ refusing orders: {}/s", rate(refused)), Role::Warn));
+    }
+    if let Some(queued) = city.flow.as_ref().map(|flow| flow.raw.queued).filter(|queued| *queued > 0) {
+        let text = format!("▲ {} at the balancer", plural(queued, "order queued", "orders queued"));
+        lines.push((text, Role::Warn));
+    }
+    lines
+}
+
+/// How long a kitchen of this health has been silent.
+fn silent(kitchen: &Kitchen, health: Health) -> Option<(&Kitchen, u64)> {
+    kitchen.row.filter(|row| row.health == health).map(|row| (kitchen, row.silent_ms))
 }
 
 /// A text in lines of so many columns, cut between words.
@@ -175,10 +229,8 @@ fn audit(pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
         drawn += 1;
     }
     if drawn == 0 {
-        let text = match (app.ledger.filter.is_empty(), on) {
-            (false, _) => "nothing passes the filter",
-            (true, _) => "nobody has acted since the feed's memory begins; older: in the ledger",
-        };
+        let text =
+            if app.ledger.filter.is_empty() { app.city().audit.emptiness() } else { "nothing passes the filter" };
         pen.put(inside.x + 2, inside.y, inside.width.saturating_sub(2), text, Role::Dim);
     }
 }
@@ -199,7 +251,7 @@ fn detail(pen: &mut Pen<'_>, app: &App, area: Rect) -> Rect {
 fn draw(pen: &mut Pen<'_>, entry: &Entry, area: Rect, selected: bool) {
     let (y, right) = (area.y, area.right().saturating_sub(1));
     let wide = area.width >= 110;
-    let (glyph, role) = if entry.refused { ("✕", Role::ToneWarn) } else { events::tone(entry.tone) };
+    let (glyph, role) = events::tone(entry.tone);
     if selected {
         pen.put(area.x, y, 1, ">", Role::Accent);
     }
@@ -234,7 +286,7 @@ fn draw(pen: &mut Pen<'_>, entry: &Entry, area: Rect, selected: bool) {
 
 fn told(pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
     let events = &app.city().events;
-    let right = format!("{}{} seen, {} dropped", filter_note(app), thousands(events.seen), thousands(events.dropped));
+    let right = format!("{}{}", filter_note(app), events::counts(events));
     let inside = pen.panel(area, framed, &title(app, Pane::Events, "events"), &right);
     let on = app.ledger.pane == Pane::Events;
     let inside = if on { detail(pen, app, inside) } else { inside };

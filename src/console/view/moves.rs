@@ -23,7 +23,12 @@ use crate::console::untrusted::Untrusted;
 /// Draws pairs of kitchens.
 pub fn pairs(pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
     let city = app.city();
-    let legend = if area.width >= 56 { "━ migrated  ╌ recovered  " } else { "" };
+    let legend = match area.width {
+        70.. => "━ migrated  ╌ recovered  length: share of the busiest  ",
+        56.. => "━ migrated  ╌ recovered  ",
+        48.. => "━ migr. ╌ recov.  ",
+        _ => "",
+    };
     let right = format!("{legend}{} in flight", thousands(city.moves.flying() as u64));
     let inside = pen.panel(area, framed, "moves, 10 s", &right);
     let pairs = city.moves.pairs();
@@ -63,7 +68,9 @@ pub fn singles(pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
     let right = city.flow.as_ref().map_or_else(String::new, |flow| {
         format!("{} done, {} failed", thousands(flow.raw.moves_done), thousands(flow.raw.moves_failed))
     });
-    let inside = pen.panel(area, framed, "migrations", &right);
+    // An event calls both migrated; here it matters which of the two it was.
+    let words = if area.width >= 90 { "reassign: before it is cooked  handover: while it is  " } else { "" };
+    let inside = pen.panel(area, framed, "migrations", &format!("{words}{right}"));
     let flying = city.moves.in_flight(app.now);
     let room = usize::from(inside.height);
     // In flight above, but never all of the panel: what just ended tells more than a long list.
@@ -84,7 +91,7 @@ pub fn singles(pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
 
 fn draw(pen: &mut Pen<'_>, city: &City, moved: &Move, time: &str, area: Rect) {
     let (y, right) = (area.y, area.right().saturating_sub(1));
-    let name = if area.width >= 56 { 12 } else { 9 };
+    let name = (area.width.saturating_sub(9 + 3 + 10) / 2).min(12);
     let x = pen.put(area.x + 1, y, 8, &format!("{:<7}", moved.order.to_string()), Role::Text) + 1;
     pen.put(x, y, name, &id(city, moved.from, name), Role::Text);
     let x = x + name + 1;

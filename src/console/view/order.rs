@@ -24,7 +24,7 @@ use super::layout::{self, cut_rows};
 use super::pen::Pen;
 use super::recall::{self, ABSENT, TITLE};
 use super::spacetime;
-use super::text::{ms, thousands};
+use super::text::{fit, ms, thousands, whole_percent};
 use crate::console::app::App;
 use crate::console::app::page::{OrderPage, OrderView as View};
 use crate::console::app::recall::of_order;
@@ -100,14 +100,14 @@ fn facts(pen: &mut Pen<'_>, order: &OrderView, area: Rect) {
         order.customer.as_ref().map_or_else(String::new, |name| format!(" for {}", Untrusted::new(name).fit(24)));
     let zone = Untrusted::new(&order.zone).fit(16);
     let line = format!("{}{customer}, to {zone}", items(&order.items, room / 2));
-    pen.put(x, y, room, &line, Role::Text);
+    pen.put(x, y, room, &fit(&line, room.into()), Role::Text);
     let kitchen = order.kitchen.as_ref().map_or_else(|| "no kitchen".to_owned(), |kitchen| format!("in {kitchen}"));
     let ended = order
         .completed_at
         .map_or_else(String::new, |at| format!(", ended {} after {}", at.clock(), ms(at.ms_since(order.placed_at))));
     let placed =
         format!("placed {} at position {}, {kitchen}{ended}", order.placed_at.clock(), thousands(order.position.0));
-    pen.put(x, y + 1, room, &placed, Role::Dim);
+    pen.put(x, y + 1, room, &fit(&placed, room.into()), Role::Dim);
     let stage = &order.stage;
     let bar = room.min(24);
     let (done, of) = (stage.done.min(stage.of), stage.of.max(1));
@@ -123,7 +123,8 @@ fn facts(pen: &mut Pen<'_>, order: &OrderView, area: Rect) {
         OrderState::Completed => format!(" {} of {} stages", stage.done, stage.of),
         OrderState::Cancelled | OrderState::DeadLettered => format!(" stopped after {} of {}", stage.done, stage.of),
     };
-    let next = pen.put(x + bar, y + 2, room.saturating_sub(bar), &text, Role::Text);
+    let beside = room.saturating_sub(bar);
+    let next = pen.put(x + bar, y + 2, beside, &fit(&text, beside.into()), Role::Text);
     let mut next = next;
     if let Some(stays) = &order.stays {
         let text = format!("finishes in place: {}", stays.replace('_', " "));
@@ -199,7 +200,18 @@ fn whole(pen: &mut Pen<'_>, view: &ExplainView, area: Rect) {
         lines.push(format!("and {} more could not", view.more_excluded));
     }
     lines.extend(view.alternatives.iter().map(|other| format!("by {} it would be {}", other.rule, other.kitchen)));
+    let best = view.candidates.first().map(|best| best.score);
+    let ties: Vec<&str> =
+        view.candidates.iter().filter(|one| Some(one.score) == best).map(|one| one.kitchen.as_str()).collect();
+    if ties.len() > 1 {
+        lines.push(format!("equal scores: {}: such kitchens take turns", ties.join(", ")));
+    }
+    if let Some(chosen) = view.candidates.iter().find(|one| one.kitchen == view.chosen) {
+        let full = whole_percent(1.0 - chosen.load);
+        lines.push(format!("load score {:.2} of {} ({full} % full then)", chosen.load, chosen.kitchen));
+    }
     lines.push("score = load x its weight + special x … + time x … + dist x …; each factor is 0 to 1".to_owned());
+    lines.push("load is the share of free places: 1.00 is an empty kitchen".to_owned());
     for (line, y) in lines.iter().zip(area.y..area.bottom()) {
         pen.name(area.x + 2, y, area.width.saturating_sub(3), &Untrusted::new(line), Role::Dim);
     }

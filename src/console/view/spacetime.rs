@@ -5,7 +5,7 @@
 //!  balancer   ··         ·
 //!  kitchen_3    ──1▒▒▒▒▒✕
 //!  kitchen_1              ─1██████2███████████
-//!            └12:41:02            └12:41:12
+//!            └12:41:02   └+5 s   └+10 s
 //!  12:41:10 recover kitchen_3 -> kitchen_1   lease_expired, 3.2 s of cooking lost, gap 2.1 s
 //! ```
 //! `·` waits, `─` is held, a number begins a stage, `█` cooks, `▒` was cooked and lost. Where one column is longer than a
@@ -13,17 +13,18 @@
 
 use protocol::api::HopKind;
 use ratatui::layout::Rect;
+use unicode_width::UnicodeWidthStr;
 
 use super::pen::Pen;
-use super::text::ms;
+use super::text::{fit, ms};
 use crate::console::app::page::OrderPage;
 use crate::console::app::spacetime::{Doing, End, Mark, Span, Turn, Way, way};
 use crate::console::theme::Role;
 use crate::console::untrusted::Untrusted;
 use protocol::WallTime;
 
-/// What the signs mean.
-const LEGEND: &str = "· waits  ─ held  1█ cooks, from stage 1  ▒ cooked, lost  ▶ moved  ✕ lost  ▲ failed  ✓ done";
+/// What the signs mean; a digit begins the stage of that number.
+const LEGEND: &str = "· waits  ─ held  1█ cooks stage 1  ▒ cooked, lost  ▶ moved  ✕ lost  ▲ failed  ✓ done";
 /// Columns of a lane's name.
 const NAMES: u16 = 13;
 
@@ -74,7 +75,11 @@ pub fn render(pen: &mut Pen<'_>, page: &OrderPage, now: WallTime, area: Rect, fr
     // What the signs mean, where a row is left.
     if way.turns.len() < room {
         let last = inside.bottom() - 1;
-        pen.put(inside.x + 1, last, inside.width.saturating_sub(2), LEGEND, Role::Dim);
+        let room = inside.width.saturating_sub(2);
+        let stages = order.stage.of;
+        let legend = format!("{LEGEND}  1-{stages} stages, now {}", order.stage.done.saturating_add(1).min(stages));
+        let text = if legend.width() <= room.into() && order.state.is_open() { &legend } else { LEGEND };
+        pen.put(inside.x + 1, last, room, &fit(text, room.into()), Role::Dim);
     }
 }
 
@@ -117,16 +122,37 @@ fn draw(pen: &mut Pen<'_>, way: &Way, span: &Span, area: Rect) {
     }
 }
 
-/// The time each 20 columns or so.
+/// When it began, and then how much later each 12 columns or so is: in steps that can be read off.
 fn axis(pen: &mut Pen<'_>, way: &Way, area: Rect) {
     let whole = way.to.ms_since(way.from);
-    let marks = (area.width / 20).max(1);
-    for mark in 0..marks {
-        let at = WallTime(way.from.0 + whole * u64::from(mark) / u64::from(marks));
-        let x = area.x + column(way, at, area.width);
-        let clock = at.clock();
-        let text = format!("└{}", if whole < 20_000 { &clock[..10.min(clock.len())] } else { &clock[..8] });
-        pen.put(x, area.y, area.right().saturating_sub(x), &text, Role::Dim);
+    let clock = way.from.clock();
+    let begin = format!("└{}", if whole < 20_000 { &clock[..10.min(clock.len())] } else { &clock[..8] });
+    let mut free = pen.put(area.x, area.y, area.width, &begin, Role::Dim) + 1;
+    let step = tick(whole, u64::from(area.width / 12).max(1));
+    for after in (1..).map(|n| n * step).take_while(|after| *after <= whole) {
+        let x = area.x + column(way, WallTime(way.from.0 + after), area.width);
+        let text = format!("└{}", later(after));
+        let columns = u16::try_from(text.chars().count()).unwrap_or(u16::MAX);
+        if x >= free && x + columns <= area.right() {
+            free = pen.put(x, area.y, columns, &text, Role::Dim) + 1;
+        }
+    }
+}
+
+/// The smallest round step of which at most `most` fit into a time.
+fn tick(whole: u64, most: u64) -> u64 {
+    const STEPS: [u64; 14] =
+        [100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 30_000, 60_000, 120_000, 300_000, 600_000, 1_800_000];
+    let hours = (whole / most / 3_600_000 + 1) * 3_600_000;
+    STEPS.into_iter().find(|step| whole / step <= most).unwrap_or(hours)
+}
+
+/// `+0.5 s`, `+12 s`, `+5 min`.
+fn later(after: u64) -> String {
+    match after {
+        60_000.. if after.is_multiple_of(60_000) => format!("+{} min", after / 60_000),
+        1_000.. if after.is_multiple_of(1_000) => format!("+{} s", after / 1_000),
+        _ => format!("+{}.{} s", after / 1_000, after / 100 % 10),
     }
 }
 
@@ -139,4 +165,15 @@ fn sentence(pen: &mut Pen<'_>, turn: &Turn, area: Rect) {
     let x = pen.put(area.x + 1, area.y, 12, &turn.at.clock(), Role::Dim) + 1;
     let x = pen.name(x, area.y, right.saturating_sub(x), &turn.what, role) + 2;
     pen.name(x, area.y, right.saturating_sub(x), &turn.cost, Role::Dim);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_and_say_how_much_later() {
+        assert_eq!([tick(1_900, 4), tick(20_000, 8), tick(0, 4), tick(400_000_000, 5)], [500, 5_000, 100, 82_800_000]);
+        assert_eq!([later(500), later(1_500), later(12_000), later(300_000)], ["+0.5 s", "+1.5 s", "+12 s", "+5 min"]);
+    }
 }

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::console::untrusted::Untrusted;
+
 /// `9 812`.
 #[must_use]
 pub fn thousands(n: u64) -> String {
@@ -78,6 +82,33 @@ pub fn silence(silent_ms: u64) -> String {
     if silent_ms < 9_950 { format!("{}.{} s", silent_ms / 1_000, silent_ms / 100 % 10) } else { ms(silent_ms) }
 }
 
+/// How old a picture is, so that it counts each second: `12 s`, `2 min 05 s`, `3 h 07 min`.
+#[must_use]
+pub fn counted(age: Duration) -> String {
+    let seconds = age.as_secs();
+    match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7_199 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", seconds / 3_600, seconds / 60 % 60),
+    }
+}
+
+/// Our own text in so many columns, with `…` where it is cut.
+#[must_use]
+pub fn fit(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut left = width.saturating_sub(1);
+    let kept = text.chars().take_while(|c| {
+        let columns = c.width().unwrap_or(0);
+        let fits = columns <= left;
+        left = left.saturating_sub(columns);
+        fits
+    });
+    kept.chain((width > 0).then_some('…')).collect()
+}
+
 /// What somebody asked for: `50`, `0.5`.
 #[must_use]
 pub fn setpoint(per_second: f64) -> String {
@@ -95,6 +126,22 @@ pub fn age(age: Duration) -> String {
 #[must_use]
 pub fn plural(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", thousands(n), if n == 1 { one } else { many })
+}
+
+/// A text in lines of at most `width` columns, broken at blanks; a word that is longer is cut.
+#[must_use]
+pub fn wrapped(text: &Untrusted, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.fit(usize::MAX).split_whitespace() {
+        let word = Untrusted::new(word).fit(width);
+        let line = lines.last_mut().filter(|line| line.is_empty() || line.width() + 1 + word.width() <= width);
+        match line {
+            Some(line) if line.is_empty() => *line = word,
+            Some(line) => *line = format!("{line} {word}"),
+            None => lines.push(word),
+        }
+    }
+    lines
 }
 
 /// The next of 1, 1.5, 2, 3, 5, 7.5, 10, 15, ... : the top of an axis, which must not move with every sample.
@@ -116,6 +163,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_long_text_breaks_at_its_blanks() {
+        let text = Untrusted::new("what is left after 30 s is recovered elsewhere");
+        assert_eq!(wrapped(&text, 20), ["what is left after", "30 s is recovered", "elsewhere"]);
+        assert_eq!(wrapped(&Untrusted::new("unbreakable"), 6), ["unbre…"]);
+        assert_eq!(wrapped(&Untrusted::default(), 6), [""]);
+    }
+
+    #[test]
     fn figures_are_short_and_never_flatter() {
         assert_eq!(thousands(1_204), "1 204");
         assert_eq!(thousands(12), "12");
@@ -127,6 +182,9 @@ mod tests {
         assert_eq!(percent(0.999), "99 %");
         assert_eq!(percent(0.29), "29 %");
         assert_eq!([ms(41), ms(4_123), ms(12_345), ms(180_000)], ["41 ms", "4.1 s", "12 s", "3 min"]);
+        let age = |s| counted(Duration::from_secs(s));
+        assert_eq!([age(0), age(119), age(125), age(11_220)], ["0 s", "119 s", "2 min 05 s", "3 h 07 min"]);
+        assert_eq!([fit("kitchens", 8), fit("kitchens", 4), fit("x", 0)], ["kitchens", "kit…", ""]);
         assert!((nice_ceil(34.0) - 50.0).abs() < 1e-9);
         assert!((nice_ceil(50.0) - 50.0).abs() < 1e-9);
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! ─ timeline, 1 column = 1 s ─────────────────────────────────────────── -60 s .. now ─
 //!  rush            ▲──────────────────────
-//!  lost                                  ✕
+//!  died                                  ✕ ◆
 //!  hot             ▂▂▄▄▅▅▅
 //!  moves  ▁ ▁▁  ▁▁▂▂▃▃▅▅▆▆
 //!  p99    ▂▂▂▂▂▂▃▃▃▄▄▅▅▅▆▆               max 4.1 s
@@ -25,10 +25,11 @@ const TOPS: u16 = 12;
 pub fn render(pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
     let margin = LABELS + TOPS + if framed { 3 } else { 1 };
     let columns = usize::from(area.width.saturating_sub(margin)).min(SECONDS);
-    let right = format!("-{columns} s .. now");
+    let legend = if area.width >= 100 { "▲ rush  ✕ died  ◆ new leader  · not seen  " } else { "" };
+    let right = format!("{legend}-{columns} s .. now");
     let inside = pen.panel(area, framed, "timeline, 1 column = 1 s", &right);
     let seconds: Vec<Option<&Second>> = app.city().series.last(columns).collect();
-    let drawers: [(&str, Drawer); 5] = [("rush", rush), ("lost", lost), ("hot", hot), ("moves", moves), ("p99", p99)];
+    let drawers: [(&str, Drawer); 5] = [("rush", rush), ("died", died), ("hot", hot), ("moves", moves), ("p99", p99)];
     for ((label, drawer), y) in drawers.into_iter().zip(inside.y..inside.bottom()) {
         pen.put(inside.x + 1, y, LABELS - 1, label, Role::Dim);
         let top = drawer(pen, inside.x + LABELS, y, &seconds);
@@ -61,14 +62,18 @@ fn rush(pen: &mut Pen<'_>, x: u16, y: u16, seconds: &[Option<&Second>]) -> Strin
     String::new()
 }
 
-fn lost(pen: &mut Pen<'_>, x: u16, y: u16, seconds: &[Option<&Second>]) -> String {
+/// Kitchens that died, and `◆` where another leader was heard.
+fn died(pen: &mut Pen<'_>, x: u16, y: u16, seconds: &[Option<&Second>]) -> String {
     for (x, second) in (x..).zip(seconds) {
         if second.is_some_and(|second| second.lost > 0) {
             pen.put(x, y, 1, "✕", Role::Bad);
         }
+        if second.is_some_and(|second| second.new_leader) {
+            pen.put(x, y, 1, "◆", Role::Warn);
+        }
     }
     let lost: u64 = seconds.iter().flatten().map(|second| u64::from(second.lost)).sum();
-    if lost > 0 { format!("{} lost", thousands(lost)) } else { String::new() }
+    if lost > 0 { format!("{} died", thousands(lost)) } else { String::new() }
 }
 
 fn hot(pen: &mut Pen<'_>, x: u16, y: u16, seconds: &[Option<&Second>]) -> String {
@@ -84,6 +89,9 @@ fn moves(pen: &mut Pen<'_>, x: u16, y: u16, seconds: &[Option<&Second>]) -> Stri
 fn p99(pen: &mut Pen<'_>, x: u16, y: u16, seconds: &[Option<&Second>]) -> String {
     #[expect(clippy::cast_precision_loss, reason = "shown in eighths")]
     let top = figures(pen, (x, y), seconds, Role::Spark, |second| second.p99_ms.unwrap_or(0) as f64);
+    for (x, _) in (x..).zip(seconds).filter(|(_, second)| second.is_none_or(|second| !second.known)) {
+        pen.put(x, y, 1, "·", Role::Dim);
+    }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "milliseconds, above zero")]
     let highest = top as u64;
     if highest > 0 { format!("max {}", ms(highest)) } else { String::new() }

@@ -12,6 +12,7 @@ use super::pen::Pen;
 use super::text::whole_percent;
 use crate::console::app::App;
 use crate::console::theme::Role;
+use crate::console::untrusted::Untrusted;
 
 /// Draws the panel.
 pub fn render(pen: &mut Pen<'_>, app: &App, area: Rect) {
@@ -19,12 +20,16 @@ pub fn render(pen: &mut Pen<'_>, app: &App, area: Rect) {
     let inside = pen.panel(area, true, "zones", "mean load %, low-high");
     let name =
         u16::try_from(city.zones.iter().map(|zone| zone.name.columns()).max().unwrap_or(0)).unwrap_or(0).clamp(4, 10);
+    // Zones without a kitchen say nothing by themselves: they share the last line.
+    let (used, unused): (Vec<_>, Vec<_>) = city.zones.iter().partition(|zone| zone.kitchens > 0);
+    let list = Rect { height: inside.height.saturating_sub(u16::from(!unused.is_empty())), ..inside };
     // The fullest zones first where not all fit; else the city's own sequence, which never moves.
-    let mut zones: Vec<_> = city.zones.iter().collect();
-    if zones.len() > usize::from(inside.height) {
+    let mut zones = used;
+    let shown = zones.len().min(list.height.into());
+    if zones.len() > usize::from(list.height) {
         zones.sort_by(|a, b| mean(b).unwrap_or(-1.0).total_cmp(&mean(a).unwrap_or(-1.0)));
     }
-    for (zone, y) in zones.into_iter().zip(inside.y..inside.bottom()) {
+    for (zone, y) in zones.into_iter().zip(list.y..list.bottom()) {
         let x = inside.x + 1;
         pen.name(x, y, name, &zone.name, Role::Text);
         let count = x + name + 4;
@@ -44,13 +49,16 @@ pub fn render(pen: &mut Pen<'_>, app: &App, area: Rect) {
                     Role::Dim,
                 );
             }
-            None if zone.kitchens == 0 => {
-                pen.put(count + 1, y, bar + 11, "no kitchen", Role::Dim);
-            }
             None => {
                 pen.put(count + 1, y, bar + 11, "✕ none alive", Role::Bad);
             }
         }
+    }
+    if !unused.is_empty() && inside.height > 0 {
+        let names: Vec<String> = unused.iter().map(|zone| zone.name.fit(14)).collect();
+        let text = Untrusted::new(&format!("no kitchen: {}", names.join(", ")));
+        let y = list.y + u16::try_from(shown).unwrap_or(0);
+        pen.name(inside.x + 1, y, inside.width.saturating_sub(2), &text, Role::Dim);
     }
 }
 

@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use protocol::api::{Alert, BalancerView, Kpi, Proof, RushView};
 use protocol::feed::{Flow, Frame};
-use protocol::{Epoch, Position};
+use protocol::{Epoch, Position, WallTime};
 use serde::{Deserialize, Serialize};
 
 use super::{Change, City};
 use crate::console::app::remarks::{Alarm, Balancer};
 use crate::console::app::series::{Moved, STEP_S, Second};
 use crate::console::untrusted::Untrusted;
+
+/// The balancer's rates are of so many milliseconds.
+const WINDOW_MS: u64 = 10_000;
 
 /// The pipeline, made harmless.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -63,6 +66,11 @@ impl City {
             self.standbys = standbys;
         }
         if let Some(flow) = &frame.flow {
+            // The balancer counts under its own reign, so the first figure of a reign is no difference.
+            if let Some(before) = self.refused_before.replace(flow.shed) {
+                let more = u32::try_from(flow.shed.saturating_sub(before)).unwrap_or(u32::MAX);
+                self.second.refused = self.second.refused.saturating_add(more);
+            }
             let flow = pipeline(flow);
             change.visible |= self.flow.as_ref() != Some(&flow);
             self.flow = Some(flow);
@@ -75,9 +83,11 @@ impl City {
         let behind = now.as_secs().saturating_sub(self.second_no);
         // After a stop (ctrl-z) more than the charts hold has gone by.
         for _ in 0..behind.min(crate::console::app::series::SECONDS as u64) {
+            moved.rows |= self.catch_up_by(Duration::from_secs(self.second_no + 1));
             moved |= self.close_second(now, linked);
         }
         self.second_no = self.second_no.max(now.as_secs());
+        moved.rows |= self.catch_up_by(now);
         moved
     }
 
@@ -94,6 +104,8 @@ impl City {
             hot: if known { self.hot } else { 0 },
             p99_ms: self.flow.as_ref().and_then(|flow| flow.raw.kpi.p99_ms).filter(|_| known),
             rush: known && self.rush().is_some(),
+            refused: self.second.refused,
+            new_leader: self.second.new_leader,
         };
         self.second = Second::default();
         let mut moved = self.series.push(second);
@@ -114,6 +126,19 @@ impl City {
         moves.rate |= self.second.is_busy();
         moves.timeline |= !self.second.is_blank();
         moves
+    }
+
+    /// Whether a rate is one: a new leader has counted nothing until its window is filled, and says 0 until then.
+    #[must_use]
+    pub fn counts_yet(&self, per_second: f64) -> bool {
+        per_second > 0.0 || self.reign_since.is_none_or(|since| self.at.ms_since(since) >= WINDOW_MS)
+    }
+
+    /// When this console began to see, by the balancer's clock; absent where the charts go back further.
+    #[must_use]
+    pub fn seen_since(&self, seconds: usize) -> Option<WallTime> {
+        let known_for = self.series.known_for();
+        (self.known && known_for < seconds).then(|| WallTime(self.at.0.saturating_sub(known_for as u64 * 1_000)))
     }
 
     /// The key figures.

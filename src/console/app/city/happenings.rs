@@ -25,7 +25,7 @@ impl City {
                 *count = count.saturating_sub(u64::from(event.count));
             }
         }
-        self.events.count(frame.at, &collapsed);
+        change.visible |= self.events.count(frame.at, &collapsed);
         for event in news {
             self.events.note(event);
             self.audit.note(event);

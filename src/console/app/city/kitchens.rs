@@ -19,6 +19,8 @@ use crate::console::untrusted::Untrusted;
 /// A hot kitchen is calm again below this.
 pub const CALM: f64 = 0.7;
 
+/// Between two kitchens whose heat is an alarm.
+const HOT_ALARM: Duration = Duration::from_secs(2);
 /// Between two moves of the figures of kitchens.
 const FIGURES: Duration = Duration::from_millis(250);
 
@@ -183,15 +185,29 @@ impl City {
         lost
     }
 
+    /// Whether one more hot kitchen is an alarm: in a flood of them the next frame tells, and a loss must not wait behind it.
+    pub(super) fn may_alarm_hot(&mut self, now: Duration) -> bool {
+        let may = self.hot_at.is_none_or(|at| now >= at + HOT_ALARM);
+        if may {
+            self.hot_at = Some(now);
+        }
+        may
+    }
+
     /// When rows may be shown again; absent: at once.
     fn rows_due(&self) -> Option<Duration> {
-        self.rows_at.map(|at| at + FIGURES)
+        self.rows_at.map(|at| at.saturating_add(FIGURES))
     }
 
     /// When rows that wait want to be shown; absent: none waits.
     #[must_use]
     pub fn catch_up_at(&self) -> Option<Duration> {
         self.rows_due().filter(|_| !self.coming.is_empty())
+    }
+
+    /// Shows the rows that wait if it is time, as of when it was: who looks late and who folds a recording see the same.
+    pub(super) fn catch_up_by(&mut self, now: Duration) -> bool {
+        self.catch_up_at().filter(|due| *due <= now).is_some_and(|due| self.catch_up(due))
     }
 
     /// Shows the rows that wait; says whether anything looks different.
