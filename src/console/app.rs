@@ -36,6 +36,7 @@ mod pointer;
 mod propose;
 pub mod question;
 pub mod recall;
+mod refusal;
 pub mod remarks;
 pub mod rows;
 mod run;
@@ -52,6 +53,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crossterm::event::KeyEventKind;
+use protocol::Position;
 use protocol::api::{PolicyChange, PolicyView};
 use protocol::feed::Frame;
 
@@ -122,6 +124,10 @@ pub struct App {
     pub mouse: bool,
     /// What is tuned, if it was asked for.
     pub policy: Option<PolicyView>,
+    /// Where the ledger was when it was asked for, or last changed from here.
+    policy_at: Position,
+    /// It was changed from here since, once.
+    policy_is_ours: bool,
     /// Lines of the palette in this session, oldest first.
     pub lines: Vec<String>,
     /// What the keys of orders placed here begin with; no other console has it.
@@ -167,6 +173,8 @@ impl App {
             kill_wanted: None,
             mouse: false,
             policy: None,
+            policy_at: Position(0),
+            policy_is_ours: false,
             lines: Vec::new(),
             session: "console".to_owned(),
             last: None,

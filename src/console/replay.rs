@@ -4,7 +4,9 @@
 //! went by, so the same file and the same keys at the same times give the same screens.
 //!
 //! - The model's time is the recording's time: ages, charts and the word STALE are what they were then.
-//! - Playing feeds the model signal by signal, as the link does; seeking puts a folded picture in its place.
+//! - Playing feeds the model signal by signal, as the link does; seeking puts a folded picture in its place. Both come to the
+//!   same picture: where it stands still the model shows all that was told, and going on begins at the fold.
+//! - What cannot be read stops it: it is said once, and nothing is tried again by itself.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,6 +23,13 @@ use super::untrusted::Untrusted;
 const SPEEDS: [u32; 9] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 /// Its own pace.
 const REAL_TIME: usize = 2;
+/// What lies further ahead than this is sought and not played, in milliseconds: after a stop by ctrl-z hours may be due, and all
+/// that is played in a step is gathered first.
+const LEAP_MS: u64 = 60_000;
+/// The most inputs gathered in a step; a minute of the feed is 1,200 frames.
+const GATHERED: usize = 10_000;
+/// Rows that only move figures wait no longer than this after the frame that told them, in milliseconds.
+const FIGURES_MS: u64 = 250;
 
 /// What the operator wants of the deck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,6 +99,12 @@ pub struct Deck {
     paused: bool,
     /// When the next record comes.
     next: Option<u64>,
+    /// Until when rows of the last frame may wait.
+    figures: u64,
+    /// It could not be read on, so the model may lack what was read before.
+    astray: bool,
+    /// It stopped by itself, and no screen knows yet.
+    untold: bool,
     damage: Option<String>,
 }
 
@@ -117,6 +132,9 @@ impl Deck {
             speed: nearest_speed(speed),
             paused: false,
             next,
+            figures: figures(&fold),
+            astray: false,
+            untold: false,
             damage,
         };
         Ok((deck, fold))
@@ -136,30 +154,35 @@ impl Deck {
     /// What the model has to take at this wall time, each with the recording's time.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The file cannot be read; it stands still then.
     pub fn due(&mut self, wall: Duration) -> Result<Vec<(Input, Duration)>, BadTape> {
         if self.paused {
-            return Ok(Vec::new());
+            let untold = std::mem::take(&mut self.untold);
+            return Ok(untold.then(|| self.shown()).into_iter().collect());
         }
         let to = self.time(wall);
-        let mut inputs = self.play_to(to)?;
-        (self.at, self.wall) = (to, wall);
-        if to >= self.tape.length() {
-            self.paused = true;
+        self.paused = to >= self.tape.length();
+        let outcome = self.go_on(to, wall);
+        self.stop_if_broken(outcome, wall)
+    }
+
+    fn stop_if_broken<T>(&mut self, outcome: Result<T, BadTape>, wall: Duration) -> Result<T, BadTape> {
+        if outcome.is_err() {
+            (self.paused, self.astray, self.untold, self.wall) = (true, true, true, wall);
         }
-        inputs.push(self.shown());
-        Ok(inputs)
+        outcome
     }
 
     /// When something is due, in wall time, after [`Deck::due`]; absent: never.
     #[must_use]
     pub fn wake_at(&self) -> Option<Duration> {
         if self.paused {
-            return None;
+            return self.untold.then_some(self.wall);
         }
         let next_second = (self.at / 1_000 + 1) * 1_000;
-        let next = self.next.unwrap_or(u64::MAX).min(next_second).min(self.tape.length().max(self.at));
-        let gone = (next - self.at).saturating_mul(SPEEDS[REAL_TIME].into());
+        let figures = Some(self.figures).filter(|figures| *figures > self.at);
+        let next = [self.next, figures, Some(self.tape.length())].into_iter().flatten().fold(next_second, u64::min);
+        let gone = next.saturating_sub(self.at).saturating_mul(SPEEDS[REAL_TIME].into());
         let ms = gone.div_ceil(SPEEDS[self.speed].into());
         Some(self.wall + Duration::from_millis(ms.max(1)))
     }
@@ -167,24 +190,29 @@ impl Deck {
     /// Does what the operator wants.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The file cannot be read; it stands still then.
     pub fn steer(&mut self, steer: Steer, wall: Duration) -> Result<Vec<(Input, Duration)>, BadTape> {
-        let mut inputs = self.due(wall)?;
-        (self.at, self.wall) = (self.time(wall), wall);
+        let outcome = self.obey(steer, wall);
+        self.stop_if_broken(outcome, wall)
+    }
+
+    fn obey(&mut self, steer: Steer, wall: Duration) -> Result<Vec<(Input, Duration)>, BadTape> {
+        let mut inputs = if self.astray { self.seek(self.at, wall)? } else { self.due(wall)? };
+        self.wall = wall;
         match steer {
-            Steer::Play => {
-                self.paused = !self.paused;
-                if !self.paused && self.at >= self.tape.length() {
-                    return self.seek(0, wall);
-                }
+            Steer::Play if self.paused => {
+                self.paused = false;
+                let from = if self.at >= self.tape.length() { 0 } else { self.at };
+                return self.seek(from, wall);
             }
+            Steer::Play => self.paused = true,
             Steer::Slower => self.speed = self.speed.saturating_sub(1),
             Steer::Faster => self.speed = (self.speed + 1).min(SPEEDS.len() - 1),
             Steer::StepOn => {
                 self.paused = true;
                 if let Some(to) = self.tape.next_frame_at()? {
-                    inputs.extend(self.play_to(to)?);
-                    self.at = to;
+                    inputs.extend(self.go_on(to.max(self.at), wall)?);
+                    return Ok(inputs);
                 }
             }
             Steer::StepBack => {
@@ -205,18 +233,30 @@ impl Deck {
 
     fn seek(&mut self, to: u64, wall: Duration) -> Result<Vec<(Input, Duration)>, BadTape> {
         let fold = self.tape.seek(to)?;
-        (self.at, self.wall) = (to, wall);
-        self.next = self.tape.next_at()?;
+        (self.at, self.wall, self.astray) = (to, wall, false);
+        (self.next, self.figures) = (self.tape.next_at()?, figures(&fold));
         self.notes = fold.notes.clone();
         self.session = fold.session.unwrap_or((self.tape.began(), 0));
         Ok(vec![(Input::Rewind(Box::new(fold)), Duration::from_millis(to)), self.shown()])
     }
 
-    /// Every record up to `to`, with a tick at each second between them, as a live console has.
-    fn play_to(&mut self, to: u64) -> Result<Vec<(Input, Duration)>, BadTape> {
+    /// Everything up to `to`, signal by signal; what is too much for one step is sought.
+    fn go_on(&mut self, to: u64, wall: Duration) -> Result<Vec<(Input, Duration)>, BadTape> {
+        let near = to.saturating_sub(self.at) <= LEAP_MS;
+        let Some(mut inputs) = (if near { self.play_to(to)? } else { None }) else { return self.seek(to, wall) };
+        (self.at, self.wall) = (to, wall);
+        inputs.push(self.shown());
+        Ok(inputs)
+    }
+
+    /// Every record up to `to`, with a tick at each second between them, as a live console has; none if there are too many.
+    fn play_to(&mut self, to: u64) -> Result<Option<Vec<(Input, Duration)>>, BadTape> {
         let mut inputs = Vec::new();
         let mut second = self.at / 1_000;
         while let Some(record) = self.tape.peek_until(to)? {
+            if inputs.len() >= GATHERED {
+                return Ok(None);
+            }
             ticks(&mut inputs, &mut second, record.t);
             let at = Duration::from_millis(record.t);
             self.note(&record);
@@ -224,7 +264,7 @@ impl Deck {
         }
         ticks(&mut inputs, &mut second, to);
         self.next = self.tape.next_at()?;
-        Ok(inputs)
+        Ok(Some(inputs))
     }
 
     fn note(&mut self, record: &Record) {
@@ -234,9 +274,10 @@ impl Deck {
             Said::Picture(fold) => {
                 self.notes = fold.notes.clone();
                 self.session = fold.session.unwrap_or(self.session);
+                self.figures = figures(fold);
             }
-            Said::Frame(_)
-            | Said::Lost(..)
+            Said::Frame(_) => self.figures = record.t.saturating_add(FIGURES_MS),
+            Said::Lost(..)
             | Said::Connecting(_)
             | Said::Key(_)
             | Said::Mark(_)
@@ -252,12 +293,15 @@ impl Deck {
 
     /// What is wrong with the file, as far as it was met.
     fn damage(&self) -> Option<String> {
-        let damaged = self.tape.damaged();
-        let skipped = (self.tape.skipped() > 0).then(|| format!("{} lines cannot be read", self.tape.skipped()));
-        match (damaged.len(), self.tape.damaged().next()) {
-            (1, Some(offset)) => Some(format!("byte {offset} on: one line is not as it was written")),
-            (lines, Some(offset)) => Some(format!("byte {offset} on: {lines} lines are not as they were written")),
-            (_, None) => skipped.or_else(|| self.damage.clone()),
+        let skipped = self.tape.skipped().map(|lines| format!("{lines} lines cannot be read"));
+        match (self.tape.damaged().next(), self.tape.damaged_lines()) {
+            (Some(offset), Some(lines)) if lines == "1" => {
+                Some(format!("byte {offset} on: one line is not as it was written"))
+            }
+            (Some(offset), Some(lines)) => {
+                Some(format!("byte {offset} on: {lines} lines are not as they were written"))
+            }
+            (_, _) => skipped.or_else(|| self.damage.clone()),
         }
     }
 
@@ -269,7 +313,7 @@ impl Deck {
             name: self.name.clone(),
             at: self.at,
             length: self.tape.length(),
-            wall: WallTime(wall.0 + self.at.saturating_sub(since)),
+            wall: WallTime(wall.0.saturating_add(self.at.saturating_sub(since))),
             quarters: SPEEDS[self.speed],
             paused: self.paused,
             damage: self.damage(),
@@ -277,6 +321,11 @@ impl Deck {
             notes: self.notes.clone(),
         }
     }
+}
+
+/// Until when rows of a fold's last frame may wait.
+fn figures(fold: &Fold) -> u64 {
+    fold.heard.map_or(0, |(at, _)| at.saturating_add(FIGURES_MS))
 }
 
 fn input(record: Record) -> Option<Input> {
@@ -361,6 +410,27 @@ mod tests {
         let began = WallTime(23 * 3_600_000 + 59 * 60_000);
         assert_eq!(position(At::Clock(60_000), began, u64::MAX), 120_000);
         assert_eq!(position(At::Clock(60_000), began, 5_000), 5_000);
+    }
+
+    #[test]
+    fn what_cannot_be_read_on_stops_the_deck_and_is_not_tried_again_by_itself() {
+        let path = std::env::temp_dir().join(format!("chef-broken-{}.chef", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        let mut recorder = tape::Recorder::begin(&path, WallTime(0)).expect("a file");
+        recorder.note(Duration::from_secs(9), Said::Mark("here".into()));
+        drop(recorder);
+        let (mut deck, _) = Deck::open(&path, None, 1.0).expect("a recording");
+        let _ = std::fs::remove_file(&path);
+        let wall = Duration::from_secs(1);
+        deck.due(wall).expect("it reads");
+        assert!(deck.stop_if_broken::<()>(Err(BadTape::NotOne), wall).is_err());
+        // Once more, so that a screen says that it stands.
+        assert_eq!(deck.wake_at(), Some(wall));
+        assert!(matches!(&deck.due(wall).expect("it stands")[..], [(Input::Deck(view), _)] if view.paused));
+        assert_eq!((deck.wake_at(), deck.due(wall * 2).expect("it stands").len()), (None, 0));
+        // What was read before and never shown is read again.
+        let inputs = deck.steer(Steer::StepOn, wall * 2).expect("it reads");
+        assert!(matches!(inputs[0].0, Input::Rewind(_)));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! tape/line.rs   what a line of the file is    tape/fold.rs  lines folded into a picture, by the code of the live console
 //! tape/sum.rs    the checksum of a line        tape/told.rs  what pages were told, so that they can be shown again
 //! tape/write.rs  a thread that appends         tape/read.rs  opening, seeking, reading on
-//!                                              tape/keys.rs  where the keyframes are
+//! tape/places.rs  lines that can not be read   tape/keys.rs  where the keyframes are
 //! ```
 //! The file is JSON lines: a header, records with their time in milliseconds since the recording began, and every few
 //! seconds a *keyframe*, the folded picture, so that seeking decodes one keyframe and a bounded rest. Keyframes point back at
@@ -21,6 +21,7 @@
 mod fold;
 mod keys;
 mod line;
+mod places;
 mod read;
 mod sum;
 mod told;

@@ -270,7 +270,7 @@ impl FakeCity {
         };
         if self.frames.is_multiple_of(self.load.frames) {
             let number = self.frames / self.load.frames;
-            frame.events.push(self.event(Tone::Info, format!("mark-{number:06}")));
+            frame.events.push(self.event(Tone::Warn, format!("mark-{number:06}")));
             state.marked_at.store(WallTime::now().0, Ordering::Relaxed);
             state.marked.store(number, Ordering::Release);
         }

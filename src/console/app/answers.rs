@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{App, Asked, Effects, Sound};
+use super::{App, Asked, Effects, Sound, refusal};
 use crate::console::actions;
 use crate::console::link::{Answer, Request, Sent};
 
@@ -30,6 +30,7 @@ impl App {
             Ok(Answer::Placed { receipt, replayed }) => self.placed(asked, &receipt, replayed, effects),
             Err(why) if asked.request.is_change() => {
                 self.say(Sound::Bad, &why, effects);
+                self.not_placed(asked, &why);
                 let command = asked.request.action().map_or("", |id| actions::get(id).name);
                 let subject = asked.request.subject();
                 self.live.audit.refused(self.live.at, command, &subject, &why, asked.reason.as_deref());
@@ -39,7 +40,7 @@ impl App {
             }
             Ok(Answer::Migrations(migrations)) => effects.dirty |= self.live.fill_moves(&migrations.migrations),
             Ok(Answer::Actions(page)) => self.take_acts(&page, effects),
-            Err(_) if matches!(asked.request, Request::Actions { .. }) => self.live.audit.is_refused(),
+            Err(why) if matches!(asked.request, Request::Actions { .. }) => self.miss_acts(&why, effects),
             Ok(Answer::Kitchen(view)) => effects.dirty |= self.live.remark(&view, self.now) && self.frozen.is_none(),
             Ok(Answer::Policy(policy)) => {
                 self.policy = Some(*policy);
@@ -55,7 +56,7 @@ impl App {
     /// A request could not even be queued.
     pub fn unsent(&mut self, sent: &Sent, now: Duration) -> Effects {
         let mut effects = Effects::default();
-        let outcome = Err("not sent: the link is busy or gone".to_owned());
+        let outcome = Err(refusal::NOT_SENT.to_owned());
         self.now = self.now.max(now);
         if let Some(asked) = self.pending.remove(&sent.id) {
             self.answer(&asked, outcome, &mut effects);

@@ -40,19 +40,22 @@ impl App {
         if !self.live.known {
             return None;
         }
-        (!self.history_asked || self.wants_acts().is_some()).then_some(self.now)
+        if !self.history_asked {
+            return Some(self.now);
+        }
+        self.wants_acts().map(|(_, due)| due.max(self.now))
     }
 
     /// The page of operators' acts that the ledger screen needs: the newest when it is first shown, an older one when the
-    /// selection has come to the end of what is known.
-    fn wants_acts(&self) -> Option<Request> {
+    /// selection has come to the end of what is known; and from when on.
+    fn wants_acts(&self) -> Option<(Request, Duration)> {
         if self.frozen.is_some() || !self.pages.is_empty() || self.screen != Screen::Ledger {
             return None;
         }
         let last = || self.ledger.audit(&self.live).count().saturating_sub(1);
         let at_the_end = || self.ledger.pane == Pane::Audit && self.ledger.audit_at >= last();
-        let before = self.live.audit.wants(at_the_end)?;
-        Some(Request::Actions { before })
+        let (before, due) = self.live.audit.wants(at_the_end)?;
+        Some((Request::Actions { before }, due))
     }
 
     /// Asks for what the feed does not tell, if it is time.
@@ -64,8 +67,8 @@ impl App {
             self.history_asked = true;
             self.send(Request::Migrations, None, effects);
             self.send(Request::Supervisor, None, effects);
-        } else if let Some(request) = self.wants_acts() {
-            self.live.audit.asked();
+        } else if let Some((request, _)) = self.wants_acts() {
+            self.live.audit.asked(self.live.position);
             self.send(request, None, effects);
         }
     }
@@ -74,9 +77,17 @@ impl App {
     pub(super) fn take_acts(&mut self, page: &ActionPage, effects: &mut Effects) {
         let at = self.ledger.audit_at;
         let selected = self.ledger.audit(&self.live).nth(at).cloned().filter(|_| at > 0 && self.frozen.is_none());
-        effects.dirty |= self.live.audit.fill(page) && self.frozen.is_none();
+        let before = self.live.audit.missing();
+        let new = self.live.audit.fill(page, self.now) || before != self.live.audit.missing();
+        effects.dirty |= new && self.frozen.is_none();
         let place = selected.and_then(|line| self.ledger.audit(&self.live).position(|entry| *entry == line));
         self.ledger.audit_at = place.unwrap_or(at);
+    }
+
+    /// No page of acts came.
+    pub(super) fn miss_acts(&mut self, why: &str, effects: &mut Effects) {
+        self.live.audit.failed(why, self.now);
+        effects.dirty |= self.screen == Screen::Ledger && self.frozen.is_none();
     }
 
     /// A change is done: from now on it can be taken back, if it can.
@@ -87,10 +98,17 @@ impl App {
         }
     }
 
+    /// Whether this would put back a policy that somebody else has changed since: of the changes behind the moment at which the
+    /// policy was known, one is that which is taken back.
+    pub(super) fn is_overtaken(&self, request: &Request) -> bool {
+        matches!(request, Request::SetPolicy(_)) && self.live.audit.policy_changes_after(self.policy_at) > 1
+    }
+
     /// Whole seconds for which the last change can still be taken back; absent if it cannot.
     #[must_use]
     pub fn undo_left(&self) -> Option<u64> {
-        let undo = self.undo.as_ref().filter(|undo| matches!(undo.inverse, Inverse::Is(_)))?;
+        let undo =
+            self.undo.as_ref().filter(|undo| !matches!(undo.inverse.clone().at(self.live.at), Inverse::None(_)))?;
         Some(undo.until.saturating_sub(self.now).as_millis().div_ceil(1_000).try_into().unwrap_or(0))
     }
 
@@ -183,11 +201,25 @@ mod tests {
         feed(&mut app, snapshot(9_000, four()), 0);
         type_keys(&mut app, &["5"]);
         assert_eq!(asked(&mut app, 500).len(), 1);
-        reply(&mut app, &Err("not found".to_owned()));
+        reply(&mut app, &Err("there is nothing at /actions (not_found)".to_owned()));
         assert_eq!(asked(&mut app, 2_000), []);
         assert!(app.toast.is_none());
         feed(&mut app, snapshot(9_100, four()), 12_000);
         assert_eq!(asked(&mut app, 500).len(), 1, "the next leader may know it");
+    }
+
+    #[test]
+    fn a_page_that_is_behind_is_asked_for_again_and_the_panel_says_how_far_it_was_read() {
+        let mut app = app((120, 36));
+        feed(&mut app, snapshot(9_001, four()), 0);
+        type_keys(&mut app, &["5"]);
+        assert_eq!(asked(&mut app, 500).len(), 1);
+        reply(&mut app, &Ok(page(801..=804, None)));
+        assert!(screen(&app).contains("read up to position 9000"), "{}", screen(&app));
+        assert_eq!(asked(&mut app, 4_000), []);
+        assert_eq!(asked(&mut app, 2_000), [Request::Actions { before: None }]);
+        reply(&mut app, &Err("the table is being brought up to date (history_behind)".to_owned()));
+        assert_eq!(asked(&mut app, 6_000).len(), 1);
     }
 
     #[test]

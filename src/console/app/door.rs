@@ -57,7 +57,15 @@ impl App {
         {
             self.pending.remove(&oldest);
         }
-        let inverse = undo::inverse(&self.live, self.policy.as_ref(), &request);
+        let mut inverse = undo::inverse(&self.live, self.policy.as_ref(), &request);
+        if matches!(request, Request::SetPolicy(_))
+            && self.live.audit.policy_changes_after(self.policy_at) > usize::from(self.policy_is_ours)
+        {
+            inverse = Inverse::None(undo::OVERTAKEN);
+        }
+        if matches!(request, Request::Policy | Request::SetPolicy(_)) {
+            (self.policy_at, self.policy_is_ours) = (self.live.position, request != Request::Policy);
+        }
         if let (Request::SetPolicy(change), Some(before)) = (&request, &self.policy) {
             // What a later change would have to bring back; every question asks the balancer again before.
             self.policy = Some(undo::applied(before, change));

@@ -6,11 +6,12 @@
 //! ```text
 //! detected   silence before the kitchen was called lost       as the event `kitchen_lost` says
 //! held       orders it held                                   its last row before
-//! again      orders leased again elsewhere                    moves of kind recover
+//! again      orders leased again elsewhere                    moves of kind recover, but those of a drain's deadline
 //! recovered  from the loss to the last of these               the balancer's clock, both
 //! ```
+//! A snapshot says what is, not what happened: what was lost or leased again while nothing was heard has no figures.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use protocol::api::{Health, HopKind, MoveResult};
@@ -22,6 +23,8 @@ use super::city::City;
 
 /// The most kept.
 const KEPT: usize = 100;
+/// Why orders are recovered from a kitchen that is not lost: its drain had no more time.
+const DRAINED: &str = "drain_deadline";
 
 /// What was lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,6 +106,15 @@ impl Incidents {
         &mut self.list[at.unwrap_or(0)]
     }
 
+    /// Nothing was heard for a while: what was not all leased again then may have been meanwhile.
+    fn missed(&mut self) {
+        for incident in self.list.iter_mut().filter(|incident| incident.back_at.is_none()) {
+            if incident.again.is_some_and(|again| incident.held.is_none_or(|held| again < held)) {
+                (incident.again, incident.recovered_at, incident.gap_ms) = (None, None, None);
+            }
+        }
+    }
+
     fn back(&mut self, id: &KitchenId, at: WallTime) {
         if let Some(incident) = self.of(id).filter(|incident| incident.back_at.is_none() && incident.at <= at) {
             incident.back_at = Some(at);
@@ -134,12 +146,19 @@ impl City {
             let incident = self.incidents.begin(what, frame.at, true);
             incident.silent_ms = silent.and_then(|silent| u64::try_from(silent).ok());
         }
+        let seen = frame.snapshot.is_none();
+        if !seen {
+            self.incidents.missed();
+        }
+        // A snapshot numbers kitchens anew.
+        let told: HashMap<u32, &KitchenId> = frame.registered.iter().map(|info| (info.no, &info.id)).collect();
         for row in &frame.kitchens {
-            let Some(kitchen) = self.by_no(row.no) else { continue };
-            let Some(before) = kitchen.row else { continue };
-            let (id, held) = (kitchen.id.clone(), kitchen.held());
+            let known = told.get(&row.no).and_then(|id| self.kitchen(id));
+            let Some(kitchen) = known.or_else(|| self.by_no(row.no).filter(|_| seen)) else { continue };
+            let Some(before) = self.newest_row(kitchen.no) else { continue };
+            let (id, held) = (kitchen.id.clone(), u64::from(before.queued) + u64::from(before.cooking));
             match (before.health == Health::Dead, row.health == Health::Dead) {
-                (false, true) => self.incidents.open(&id, frame.at, true).held = Some(held),
+                (false, true) => self.incidents.open(&id, frame.at, seen).held = seen.then_some(held),
                 (true, false) => self.incidents.back(&id, frame.at),
                 (true, true) | (false, false) => {}
             }
@@ -161,14 +180,18 @@ impl City {
 
     /// What a move says of losses.
     pub(super) fn watch_move(&mut self, moved: &FeedMove) {
-        if moved.kind != HopKind::Recover || moved.result != MoveResult::Done {
+        let recovers = moved.kind == HopKind::Recover && moved.result == MoveResult::Done;
+        if !recovers || moved.reason == DRAINED {
             return;
         }
         let Some(id) = self.by_no(moved.from).map(|kitchen| kitchen.id.clone()) else { return };
-        let Some(incident) = self.incidents.of(&id) else { return };
+        let open = |incident: &&mut Incident| incident.back_at.is_none_or(|back| moved.at <= back);
+        let Some(incident) = self.incidents.of(&id).filter(open) else { return };
         incident.again = incident.again.map(|again| again + 1);
         incident.recovered_at = incident.recovered_at.max(Some(moved.at));
-        incident.gap_ms = incident.gap_ms.max(moved.pause_ms);
+        if incident.again.is_some() {
+            incident.gap_ms = incident.gap_ms.max(moved.pause_ms);
+        }
     }
 }
 
@@ -216,6 +239,86 @@ mod tests {
         assert_eq!((incident.silent_ms, incident.held, incident.again), (Some(3_000), Some(5), Some(2)));
         assert_eq!((incident.recovered_ms(), incident.gap_ms), (Some(1_950), Some(3_900)));
         assert_eq!(incident.back_ms(), Some(10_000));
+    }
+
+    fn incident(app: &crate::console::app::App) -> Incident {
+        app.city().incidents.newest().next().expect("an incident").clone()
+    }
+
+    /// An order that kitchen_3 held is leased to another kitchen.
+    fn again(order: u64, at: u64, reason: &str) -> FeedMove {
+        let moved = moved(order, 2, 3, HopKind::Recover, MoveResult::Done);
+        FeedMove { at: WallTime(NOON + at), reason: reason.to_owned(), pause_ms: Some(500), ..moved }
+    }
+
+    #[test]
+    fn a_loss_that_only_a_snapshot_tells_has_no_figures_of_before_it() {
+        let mut app = app((120, 36));
+        feed(&mut app, snapshot(9_000, four()), 0);
+        let mut kitchens = four();
+        kitchens[2].1 = dead(row(2, 0, 0), 3_000);
+        // The next leader numbers them the other way round.
+        for (no, (info, row)) in (0..4).rev().zip(&mut kitchens) {
+            (info.no, row.no) = (no, no);
+        }
+        feed(&mut app, snapshot(9_100, kitchens), 5_000);
+        let mut more = frame(9_110, 5_500);
+        more.moves = vec![FeedMove { from: 1, ..again(801, 5_400, "kitchen_silent") }];
+        feed(&mut app, more, 5_500);
+        let incident = incident(&app);
+        assert_eq!(incident.what, Lost::Kitchen("kitchen_3".parse().expect("an id")));
+        assert_eq!((incident.held, incident.again, incident.gap_ms), (None, None, None));
+    }
+
+    #[test]
+    fn what_was_leased_again_while_nothing_was_heard_is_not_left_out_of_a_count() {
+        let mut app = app((120, 36));
+        feed(&mut app, snapshot(9_000, four()), 0);
+        let mut loss = frame(9_010, 1_000);
+        loss.kitchens = vec![dead(row(2, 0, 0), 3_000)];
+        loss.moves = vec![again(801, 1_000, "kitchen_silent")];
+        feed(&mut app, loss, 1_000);
+        assert_eq!((incident(&app).held, incident(&app).again), (Some(5), Some(1)));
+        let mut kitchens = four();
+        kitchens[2].1 = dead(row(2, 0, 0), 4_000);
+        feed(&mut app, snapshot(9_100, kitchens), 5_000);
+        let incident = incident(&app);
+        assert_eq!((incident.held, incident.again, incident.recovered_ms()), (Some(5), None, None));
+    }
+
+    #[test]
+    fn what_a_kitchen_held_is_from_its_newest_row_though_an_older_one_is_still_shown() {
+        let mut app = app((120, 36));
+        feed(&mut app, snapshot(9_000, four()), 0);
+        for (at, queued) in [(1_000, 2), (1_050, 3)] {
+            let mut frame = frame(9_000 + at, at);
+            frame.kitchens = vec![row(2, queued, 4)];
+            feed(&mut app, frame, at);
+        }
+        let mut loss = frame(10_100, 1_100);
+        loss.kitchens = vec![dead(row(2, 0, 0), 3_000)];
+        feed(&mut app, loss, 1_100);
+        assert_eq!(incident(&app).held, Some(7));
+    }
+
+    #[test]
+    fn a_drain_that_ends_by_its_deadline_is_no_recovery_of_an_old_loss() {
+        let mut app = app((120, 36));
+        feed(&mut app, snapshot(9_000, four()), 0);
+        let mut loss = frame(9_010, 1_000);
+        loss.kitchens = vec![dead(row(2, 0, 0), 3_000)];
+        loss.events = vec![lost(9_010, 950)];
+        loss.moves = vec![again(801, 1_000, "kitchen_silent"), again(802, 1_000, "drain_deadline")];
+        feed(&mut app, loss, 1_000);
+        assert_eq!(incident(&app).again, Some(1));
+        let mut back = frame(9_030, 3_000);
+        back.kitchens = vec![row(2, 0, 0)];
+        feed(&mut app, back, 3_000);
+        let mut later = frame(9_040, 60_000);
+        later.moves = vec![again(803, 59_000, "declined"), again(804, 2_900, "kitchen_silent")];
+        feed(&mut app, later, 60_000);
+        let incident = incident(&app);
+        assert_eq!((incident.again, incident.recovered_ms()), (Some(2), Some(1_950)));
     }
 
     #[test]

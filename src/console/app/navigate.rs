@@ -136,6 +136,8 @@ impl App {
         if filtered {
             // An empty filter can always be read.
             let _ = if self.screen == Screen::Fleet { self.set_filter("") } else { self.set_event_filter("") };
+        } else if self.screen == Screen::Fleet && self.heat {
+            self.turn_heat();
         } else if self.frozen.is_some() {
             self.freeze();
         }

@@ -2,8 +2,8 @@
 //!
 //! Owns what the keys do in it and what is sent. Never sends: it hands a [`Verdict`] back.
 //!
-//! - A form has one idempotency key, drawn by the caller. What was sent before and had no good answer is sent again under the
-//!   key of then while nothing in it was changed, so it can not be placed twice.
+//! - A form has one idempotency key, drawn by the caller. What is the same as an order that was sent before and had no good
+//!   answer goes under the key of then, so it can not be placed twice.
 
 use crossterm::event::{KeyCode, KeyEvent};
 use protocol::api::{ItemBody, PlaceOrder};
@@ -80,15 +80,15 @@ pub struct OrderForm {
     selected: bool,
     /// What cannot be sent, or was not understood.
     pub error: Option<Untrusted>,
-    /// What was sent before and had no good answer.
-    before: Option<PlaceOrder>,
+    /// What was sent before and had no good answer yet.
+    before: Vec<PlaceOrder>,
     key: String,
 }
 
 impl OrderForm {
     /// A form with what was said; `key` is fresh. The focus is on what is missing, or else on the button that places.
     #[must_use]
-    pub fn new(city: &City, wish: &Wish, before: Option<PlaceOrder>, key: String) -> Self {
+    pub fn new(city: &City, wish: &Wish, before: Vec<PlaceOrder>, key: String) -> Self {
         let picks = city.dishes.iter().map(|dish| Pick { dish: dish.clone(), quantity: 0 }).collect();
         let zones = city.zones.iter().map(|zone| Named { name: zone.name.clone(), raw: zone.raw.clone() }).collect();
         let customer = Input::new(wish.customer.clone().unwrap_or_default());
@@ -142,7 +142,17 @@ impl OrderForm {
     /// Whether it is what was sent before, so that it goes under the same key.
     #[must_use]
     pub fn is_again(&self) -> bool {
-        self.before.as_ref().is_some_and(|before| PlaceOrder { key: None, ..before.clone() } == self.order())
+        self.again().is_some()
+    }
+
+    fn again(&self) -> Option<&PlaceOrder> {
+        let order = self.order();
+        self.before.iter().rev().find(|before| PlaceOrder { key: None, ..(*before).clone() } == order)
+    }
+
+    /// An order that was sent before has got its answer.
+    pub(super) fn settle(&mut self, order: &PlaceOrder) {
+        self.before.retain(|before| before.key != order.key);
     }
 
     /// What a key does.
@@ -233,7 +243,7 @@ impl OrderForm {
             (self.focus, self.error) = (field, Some(Untrusted::new(&why)));
             return Verdict::Changed;
         }
-        let before = self.before.as_ref().filter(|_| self.is_again()).and_then(|before| before.key.clone());
+        let before = self.again().and_then(|before| before.key.clone());
         let key = Some(before.unwrap_or_else(|| self.key.clone()));
         Verdict::Send(Request::Place(Box::new(PlaceOrder { key, ..order })), None)
     }

@@ -11,7 +11,7 @@ use crate::console::tape::Answers;
 use crate::console::untrusted::Untrusted;
 
 /// Between two askings of an open page.
-pub const REFRESH: Duration = Duration::from_secs(2);
+pub const REFRESH: Duration = Duration::from_secs(1);
 
 /// A page over a screen.
 #[derive(Debug, Clone)]

@@ -24,6 +24,7 @@ impl App {
         self.size.1 = self.size.1.saturating_sub(1);
         self.replay = Some(replay);
         self.rewind(fold, &mut Effects::default());
+        self.show_all_told(&mut Effects::default());
     }
 
     /// Rows that the scrubber takes.
@@ -77,6 +78,20 @@ impl App {
         };
         effects.dirty |= before.is_none_or(|before| shown(before) != shown(&replay));
         self.replay = Some(replay);
+        self.show_all_told(effects);
+    }
+
+    /// Where a recording stands still nothing comes that rows could wait for, so they are shown as they were told.
+    fn show_all_told(&mut self, effects: &mut Effects) {
+        if !self.replay.as_ref().is_some_and(|replay| replay.paused) {
+            return;
+        }
+        if self.live.catch_up_at().is_some() {
+            effects.dirty |= self.live.catch_up(self.now);
+        }
+        if self.frozen.is_none() {
+            self.rows.rebuild(&self.live, self.now);
+        }
     }
 
     /// What a key means to the deck, if a recording plays.

@@ -221,8 +221,12 @@ impl App {
             let text = self.too_late();
             return self.say(Sound::Plain, &text, effects);
         };
-        match undo.inverse {
+        match undo.inverse.at(self.live.at) {
+            Inverse::Is(request) if self.is_overtaken(&request) => {
+                self.say(Sound::Plain, &format!("{}: {}", undo.what, super::undo::OVERTAKEN), effects);
+            }
             Inverse::Is(request) => self.send(*request, Some(format!("undo: {}", undo.what)), effects),
+            Inverse::Rush { .. } => {}
             Inverse::None(why) => self.say(Sound::Plain, &format!("{}: {why}", undo.what), effects),
         }
     }

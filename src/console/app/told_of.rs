@@ -67,8 +67,9 @@ impl App {
             return "nothing to undo: a change can be taken back for 10 s".to_owned();
         };
         let what = &lapsed.what;
-        match &lapsed.inverse {
+        match &lapsed.inverse.clone().at(self.live.at) {
             Inverse::Is(request) => format!("too late to undo {what} (10 s): {}", self.by_hand(request)),
+            Inverse::Rush { .. } => format!("too late to undo {what} (10 s)"),
             Inverse::None(why) => format!("{what}: {why}"),
         }
     }

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use protocol::WallTime;
 use protocol::api::{PolicyChange, PolicyView, Schedulable};
 
 use super::city::City;
@@ -13,13 +14,46 @@ use crate::console::link::Request;
 /// How long a change can be taken back.
 pub const OFFERED: Duration = Duration::from_secs(10);
 
+/// The balancer ends a drain with a cordon and with an uncordon.
+const DRAIN_ENDED: &str = "it ended a drain, and a drain is not begun again by itself";
+/// Only a kitchen that registers anew makes its number of before retired.
+const RETIRED: &str = "a retired kitchen can not be made so again";
+/// Why a change of the policy is not taken back after another one.
+pub const OVERTAKEN: &str = "the policy was changed by somebody else meanwhile; look at it first";
+
 /// What would take a change back.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Inverse {
     /// This.
     Is(Box<Request>),
+    /// This rush for what is left of it until then, by the balancer's clock; behind that, the other.
+    Rush {
+        /// Orders a second.
+        rate: f64,
+        /// Where; absent: everywhere.
+        zone: Option<String>,
+        /// When it would have ended.
+        until: WallTime,
+        /// What takes the change back then.
+        over: Box<Inverse>,
+    },
     /// Nothing, and why.
     None(&'static str),
+}
+
+impl Inverse {
+    /// What it is at a time of the balancer's clock.
+    #[must_use]
+    pub fn at(self, now: WallTime) -> Self {
+        match self {
+            Self::Rush { over, until, .. } if until <= now => *over,
+            Self::Rush { rate, zone, until, .. } => {
+                let for_s = until.ms_since(now).div_ceil(1_000).clamp(1, 3_600);
+                Self::Is(Box::new(Request::Rush { rate, for_s, zone }))
+            }
+            Self::Is(_) | Self::None(_) => self,
+        }
+    }
 }
 
 /// A change that is done.
@@ -39,18 +73,32 @@ pub fn inverse(city: &City, policy: Option<&PolicyView>, request: &Request) -> I
     let is = |request: Request| Inverse::Is(Box::new(request));
     let was = |id| city.kitchen(id).and_then(|kitchen| kitchen.row).map(|row| row.schedulable);
     match request {
-        Request::Cordon(id) | Request::Drain { kitchen: id, .. } => match was(id) {
+        Request::Cordon(id) => match was(id) {
+            Some(Schedulable::Open) => is(Request::Uncordon(id.clone())),
+            Some(Schedulable::Draining) => Inverse::None(DRAIN_ENDED),
+            Some(Schedulable::Retired) => Inverse::None(RETIRED),
+            Some(Schedulable::Cordoned) => Inverse::None("it changed nothing"),
+            None => Inverse::None("what it was before is not known"),
+        },
+        Request::Drain { kitchen: id, .. } => match was(id) {
             Some(Schedulable::Open) => is(Request::Uncordon(id.clone())),
             Some(Schedulable::Cordoned) => is(Request::Cordon(id.clone())),
-            Some(Schedulable::Draining | Schedulable::Retired) | None => Inverse::None("it changed nothing"),
+            Some(Schedulable::Retired) => Inverse::None(RETIRED),
+            Some(Schedulable::Draining) => Inverse::None("it changed nothing"),
+            None => Inverse::None("what it was before is not known"),
         },
         Request::Uncordon(id) => match was(id) {
             Some(Schedulable::Cordoned) => is(Request::Cordon(id.clone())),
-            Some(Schedulable::Draining) => Inverse::None("a drain that was ended is not begun again by itself"),
-            Some(Schedulable::Open | Schedulable::Retired) | None => Inverse::None("it changed nothing"),
+            Some(Schedulable::Draining) => Inverse::None(DRAIN_ENDED),
+            Some(Schedulable::Retired) => Inverse::None(RETIRED),
+            Some(Schedulable::Open) => Inverse::None("it changed nothing"),
+            None => Inverse::None("what it was before is not known"),
         },
-        Request::Rush { .. } => running(city).map_or_else(|| is(Request::StopRush), is),
-        Request::StopRush => running(city).map_or(Inverse::None("no rush was running"), is),
+        Request::Rush { .. } => running(city, is(Request::StopRush)).unwrap_or_else(|| is(Request::StopRush)),
+        Request::StopRush => {
+            let over = Inverse::None("the rush that was stopped would be over by now");
+            running(city, over).unwrap_or(Inverse::None("no rush was running"))
+        }
         Request::SetPolicy(change) => match policy {
             Some(before) => is(Request::SetPolicy(Box::new(back(before, change)))),
             None => Inverse::None("what was set before is not known"),
@@ -72,11 +120,11 @@ pub fn inverse(city: &City, policy: Option<&PolicyView>, request: &Request) -> I
     }
 }
 
-/// The rush that runs, for the rest of its time.
-fn running(city: &City) -> Option<Request> {
+/// The rush that runs, for the rest of its time; `over` once that is over.
+fn running(city: &City, over: Inverse) -> Option<Inverse> {
     let rush = city.rush()?;
-    let for_s = rush.left_ms.div_ceil(1_000).clamp(1, 3_600);
-    Some(Request::Rush { rate: rush.rate, for_s, zone: city.rush_zone() })
+    let until = WallTime(city.at.0.saturating_add(rush.left_ms));
+    Some(Inverse::Rush { rate: rush.rate, zone: city.rush_zone(), until, over: Box::new(over) })
 }
 
 /// What puts back each value that a change names.
@@ -218,5 +266,19 @@ mod tests {
         assert_eq!(applied(&after, &back(&before, &change)), before);
         let one = PolicyChange { cycle_ms: Some(before.cycle_ms), ..PolicyChange::default() };
         assert_eq!(differences(&before, &one), ["cycle: 500 ms, as it is"]);
+    }
+
+    #[test]
+    fn a_rush_that_is_put_back_ends_when_it_would_have_ended() {
+        let over = Box::new(Inverse::None("over"));
+        let back = Inverse::Rush { rate: 50.0, zone: None, until: WallTime(20_000), over };
+        let for_s = |now| match back.clone().at(WallTime(now)) {
+            Inverse::Is(request) => match *request {
+                Request::Rush { for_s, .. } => Some(for_s),
+                _ => None,
+            },
+            Inverse::Rush { .. } | Inverse::None(_) => None,
+        };
+        assert_eq!([for_s(2_000), for_s(11_500), for_s(20_000)], [Some(18), Some(9), None]);
     }
 }

@@ -5,7 +5,6 @@
 //!
 //! - What is not as it was written is passed over up to the next whole keyframe, and said with its place.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -15,12 +14,16 @@ use protocol::WallTime;
 use super::fold::Fold;
 use super::keys::Key;
 use super::line::{Header, KEYFRAME, Keyframe, Raw, Record, SEALED, Said, VERSION, head};
+use super::places::Places;
 use super::sum::{Seal, check};
 
 /// The tail is searched backwards in steps of this.
 const STEP: u64 = 1024 * 1024;
 /// The longest line: the snapshot of 10,000 kitchens is 3 MB, a keyframe of as many about 5 MB.
 const LINE_MAX: u64 = 64 * 1024 * 1024;
+/// The latest time in a recording, in milliseconds: ten years. What says more was not written by a recorder, and sums of times
+/// would overflow.
+pub(super) const LATEST: u64 = 10 * 366 * 24 * 3_600 * 1_000;
 
 /// Why a recording cannot be played.
 #[derive(Debug, thiserror::Error)]
@@ -55,10 +58,10 @@ pub struct Tape {
     lost: bool,
     /// When the last record was that was read.
     seen: u64,
-    /// Lines that could not be read.
-    skipped: u64,
+    /// Places of lines that could not be read, as far as they were met.
+    skipped: Places,
     /// Places of lines that are not as they were written, as far as they were met.
-    damaged: BTreeSet<u64>,
+    damaged: Places,
 }
 
 enum Item {
@@ -85,6 +88,7 @@ impl Tape {
         }
         let first = header.as_ref().map_or(0, |header| header.0);
         let end = after_last_newline(&mut file, bytes)?.max(first);
+        file.seek(SeekFrom::Start(first))?;
         let mut tape = Self {
             file,
             at: first,
@@ -97,8 +101,8 @@ impl Tape {
             sealed: header.as_ref().is_none_or(|header| header.1.version >= SEALED),
             lost: false,
             seen: 0,
-            skipped: 0,
-            damaged: BTreeSet::new(),
+            skipped: Places::default(),
+            damaged: Places::default(),
         };
         tape.keys = tape.find_keys()?;
         tape.began = match header {
@@ -141,15 +145,21 @@ impl Tape {
         (self.torn > 0).then(|| format!("its last record is torn: {} bytes cut off", self.torn))
     }
 
-    /// Lines that could not be read so far.
+    /// How many lines could not be read so far, in words; none if all could.
     #[must_use]
-    pub fn skipped(&self) -> u64 {
-        self.skipped
+    pub fn skipped(&self) -> Option<String> {
+        self.skipped.words()
     }
 
-    /// Places of damaged lines that were met so far.
+    /// Places of damaged lines that were met so far, the first of them.
     pub fn damaged(&self) -> impl ExactSizeIterator<Item = u64> {
-        self.damaged.iter().copied()
+        self.damaged.iter()
+    }
+
+    /// How many lines are damaged as far as they were met, in words; none if none is.
+    #[must_use]
+    pub fn damaged_lines(&self) -> Option<String> {
+        self.damaged.words()
     }
 
     /// Keyframes, oldest first.
@@ -199,9 +209,9 @@ impl Tape {
                     return Ok(Some(Record { t: at, said: Said::Picture(Box::new(fold)) }));
                 }
                 Some(Item::Keyframe(..)) => {}
-                Some(Item::Unreadable) => self.skipped += 1,
+                Some(Item::Unreadable) => self.skipped.note(here.0),
                 Some(Item::Damaged) => {
-                    self.damaged.insert(here.0);
+                    self.damaged.note(here.0);
                     self.lost = true;
                     self.pass_to_keyframe()?;
                     return Ok(Some(Record { t: self.seen, said: Said::Damaged(here.0) }));
@@ -218,7 +228,7 @@ impl Tape {
                 None => return Ok(()),
                 Some(Item::Keyframe(_, line)) if picture(&line).is_some() => return self.go_back(here),
                 Some(Item::Damaged) => {
-                    self.damaged.insert(here.0);
+                    self.damaged.note(here.0);
                 }
                 Some(Item::Keyframe(..) | Item::Record(_) | Item::Unreadable) => {}
             }
@@ -250,11 +260,15 @@ impl Tape {
     /// When the next item of a kind comes. Behind a damage that is the next picture, whatever was asked for; a damage comes now.
     fn next_that(&mut self, wanted: impl Fn(&Item) -> Option<u64>) -> Result<Option<u64>, BadTape> {
         let here = (self.at, self.lost);
-        let mut found = None;
+        let (mut found, mut passed) = (None, self.seen);
         while let Some(item) = self.next()? {
+            if let Item::Record(record) = &item {
+                passed = passed.max(record.t);
+            }
             found = match &item {
                 Item::Keyframe(t, _) if self.lost => Some(*t),
-                Item::Damaged if !self.lost => Some(self.seen),
+                // Not before what lies between: that has to be passed to come to it.
+                Item::Damaged if !self.lost => Some(passed),
                 _ if self.lost => None,
                 item => wanted(item),
             };
@@ -271,21 +285,36 @@ impl Tape {
     /// # Errors
     /// The file cannot be read.
     pub fn frame_before(&mut self, t: u64) -> Result<Option<u64>, BadTape> {
-        let mut to = self.keys.partition_point(|key| key.t < t);
+        let (mut to, mut end) = (self.keys.partition_point(|key| key.t < t), self.end);
         loop {
             let from = to.checked_sub(1).map_or(self.first, |at| self.keys[at].offset);
-            self.go(from)?;
-            let mut found = None;
-            while let Some(record) = self.peek_until(t.saturating_sub(1))? {
-                if matches!(record.said, Said::Frame(_) | Said::Picture(_)) {
-                    found = Some(record.t);
-                }
-            }
+            let found = self.last_frame(from, end, t.saturating_sub(1))?;
             if found.is_some() || to == 0 {
                 return Ok(found);
             }
-            to -= 1;
+            // What lies behind was looked at already.
+            (to, end) = (to - 1, from);
         }
+    }
+
+    /// When the last frame not after `t` came in a part of the file.
+    fn last_frame(&mut self, from: u64, end: u64, t: u64) -> Result<Option<u64>, BadTape> {
+        self.go(from)?;
+        // Nothing reads on behind it, not even to find the end of a damage.
+        let whole = std::mem::replace(&mut self.end, end);
+        let found = self.last_frame_until(t);
+        self.end = whole;
+        found
+    }
+
+    fn last_frame_until(&mut self, t: u64) -> Result<Option<u64>, BadTape> {
+        let mut found = None;
+        while let Some(record) = self.peek_until(t)? {
+            if matches!(record.said, Said::Frame(_) | Said::Picture(_)) {
+                found = Some(record.t);
+            }
+        }
+        Ok(found)
     }
 
     /// The picture of the last readable keyframe not after `t`; reading goes on after it.
@@ -301,7 +330,7 @@ impl Tape {
                     }
                 }
                 Some(Item::Damaged) => {
-                    self.damaged.insert(here);
+                    self.damaged.note(here);
                 }
                 Some(Item::Record(_) | Item::Unreadable) | None => {}
             }
@@ -319,10 +348,10 @@ impl Tape {
             return Ok(Some(Item::Damaged));
         }
         if line.starts_with(KEYFRAME.as_bytes()) {
-            let t = head(&line[..line.len().min(128)]).map(|(t, ..)| t);
+            let t = head(&line[..line.len().min(128)]).map(|(t, ..)| t).filter(|t| *t <= LATEST);
             return Ok(Some(t.map_or(Item::Unreadable, |t| Item::Keyframe(t, line))));
         }
-        let record = serde_json::from_slice::<Raw>(&line).ok().and_then(Raw::record);
+        let record = serde_json::from_slice::<Raw>(&line).ok().and_then(Raw::record).filter(|one| one.t <= LATEST);
         Ok(Some(record.map_or(Item::Unreadable, Item::Record)))
     }
 
@@ -364,7 +393,9 @@ impl Tape {
 
 /// The picture of a keyframe's line; none if it is from another version, or damaged.
 fn picture(line: &[u8]) -> Option<Fold> {
-    serde_json::from_slice::<Keyframe<Fold>>(line).ok().and_then(|keyframe| keyframe.fold.restored())
+    let keyframe = serde_json::from_slice::<Keyframe<Fold>>(line).ok()?;
+    // Two times in one line: a picture of another moment would turn the clock.
+    (keyframe.keyframe == keyframe.fold.t).then(|| keyframe.fold.restored()).flatten()
 }
 
 /// The header, and where it ends; none if it is not as it was written, which the keyframes may make good.

@@ -82,6 +82,12 @@ fn row_at(no: u32, second: u64) -> KitchenRow {
     }
 }
 
+/// Orders that the lost kitchen held.
+fn held_when_lost() -> u64 {
+    let row = row_at(LOST, LOST_AT - 1);
+    u64::from(row.queued + row.cooking)
+}
+
 /// Figures of a second, and what was counted since the one before.
 struct Books {
     random: Random,
@@ -142,7 +148,7 @@ fn flow(rows: &[KitchenRow], queued: u64, second: u64, come: f64, done: f64) -> 
         stages: stages.map(|(name, count)| (name.to_owned(), count)).to_vec(),
         oldest_s: Some(4 + late / 700 + recovering / 800),
         shed: 0,
-        recovered: if second > LOST_AT { 9 } else { 0 },
+        recovered: if second > LOST_AT { held_when_lost() } else { 0 },
         moves_done: 12 + second / 9,
         moves_failed: 1,
         kpi: Kpi {
@@ -184,7 +190,7 @@ fn happenings(second: u64, position: u64) -> (Vec<FeedEvent>, Vec<FeedMove>) {
             (vec![one("rush_started", Tone::Warn, "Harbor", "38 orders/s for 120 s by ada: friday drill")], vec![])
         }
         LOST_AT => {
-            let recovered = (0..9).map(|n| {
+            let recovered = (0..held_when_lost()).map(|n| {
                 let to = [6, 14, 20][n as usize % 3];
                 moved(11_420 + n, second, LOST, to, HopKind::Recover, "lease_expired")
             });

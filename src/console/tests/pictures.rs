@@ -15,7 +15,7 @@ use super::gallery;
 use super::svg::{Ground, svg};
 use crate::console::app::{App, Input};
 use crate::console::replay::Replay;
-use crate::console::tape::Notes;
+use crate::console::tape::{Notes, Record, Said};
 use crate::console::theme::Theme;
 use crate::console::untrusted::Untrusted;
 use crate::console::view;
@@ -47,15 +47,35 @@ const SCREENS: [(&str, &[&str]); 12] = [
 fn recording() -> Replay {
     Replay {
         name: Untrusted::new("friday.chef"),
-        at: 272_000,
+        at: 298_000,
         length: 300_000,
-        wall: WallTime(NOON + 272_000),
+        wall: WallTime(NOON + 298_000),
         quarters: 8,
         paused: false,
         damage: None,
         keys: Arc::from(Vec::new()),
-        notes: Notes::default(),
+        notes: notes(),
     }
+}
+
+/// What the recorder wrote beside the frames.
+fn notes() -> Notes {
+    let mut notes = Notes::default();
+    let typed = "kitchen_3".chars().map(|letter| (266_000, Said::Key(letter.to_string())));
+    let said = [
+        (1_000, Said::Mark("friday drill".to_owned())),
+        (205_000, Said::Key("r".to_owned())),
+        (265_400, Said::Key("K".to_owned())),
+    ];
+    let later = [
+        (266_800, Said::Key("enter".to_owned())),
+        (268_300, Said::Mark("kitchen_3 killed".to_owned())),
+        (285_000, Said::Key("d".to_owned())),
+    ];
+    for (t, said) in said.into_iter().chain(typed).chain(later) {
+        notes.take(&Record { t, said });
+    }
+    notes
 }
 
 fn picture((theme, ground): (&str, Ground), (screen, keys): (&str, &[&str])) -> String {
@@ -68,7 +88,7 @@ fn picture((theme, ground): (&str, Ground), (screen, keys): (&str, &[&str])) -> 
             feed(&mut app, snapshot(9_000, many(1_000)), 0);
         }
         // Pages are told by the answers of a smaller city.
-        "kitchen" | "why" | "line" => trouble(&mut app),
+        "kitchen" | "why" | "line" | "kill" => trouble(&mut app),
         _ => gallery::fill(&mut app),
     }
     if screen == "replay" {

@@ -2,9 +2,12 @@
 
 use protocol::OrderId;
 
-use super::fixture::{answer, app, app_with, balancer, feed, four, screen, setup, snapshot, type_keys, type_text};
-use crate::console::app::{App, Setup};
-use crate::console::link::Request;
+use super::fixture::{
+    answer, app, app_with, balancer, event, feed, four, frame, screen, setup, snapshot, type_keys, type_text,
+};
+use crate::console::app::page::OrderPage;
+use crate::console::app::{App, Input, Setup};
+use crate::console::link::{Answer, Request, Signal};
 
 fn calm(size: (u16, u16)) -> App {
     let mut app = app(size);
@@ -68,7 +71,94 @@ fn an_order_without_an_answer_is_sent_again_under_its_key_and_a_changed_one_is_n
     assert_ne!(placed(&other).key, key, "another order has another key");
     answer(&mut app, balancer);
     type_keys(&mut app, &["o"]);
+    assert!(screen(&app).contains("not confirmed yet"), "the first still is not: {}", screen(&app));
+    assert_eq!(placed(&type_keys(&mut app, &["enter"])), placed(&first));
+    answer(&mut app, balancer);
+    type_keys(&mut app, &["o"]);
     assert!(screen(&app).contains("0 dishes"), "what is placed is done with: {}", screen(&app));
+}
+
+fn silence(asked: &Request) -> Option<Result<Answer, String>> {
+    asked.is_change().then(|| Err("no balancer reachable at http://a: no answer in time".to_owned()))
+}
+
+#[test]
+fn each_order_without_an_answer_keeps_its_key_though_others_were_sent_since() {
+    let mut app = calm((80, 24));
+    let mut send = |line: &str| {
+        command(&mut app, line);
+        let sent = type_keys(&mut app, &["enter"]);
+        answer(&mut app, silence);
+        placed(&sent).clone()
+    };
+    let first = send("order pizza:2 --zone Harbor");
+    let second = send("order pasta:1 --zone Harbor");
+    assert_ne!(first.key, second.key);
+    assert_eq!(send("order pizza:2 --zone Harbor"), first);
+    assert_eq!(send("order pasta:1 --zone Harbor"), second);
+}
+
+#[test]
+fn an_order_that_a_balancer_refused_or_that_never_left_is_another_order_next_time() {
+    for why in ["`Mars` is not a zone of this city (unknown_zone)", "not sent: the link is busy or gone"] {
+        let mut app = calm((80, 24));
+        command(&mut app, "order pizza:2 --zone Harbor");
+        let first = type_keys(&mut app, &["enter"]);
+        answer(&mut app, |asked| asked.is_change().then(|| Err(why.to_owned())));
+        type_keys(&mut app, &["o"]);
+        assert!(!screen(&app).contains("not confirmed yet"), "{}", screen(&app));
+        type_keys(&mut app, &["esc"]);
+        command(&mut app, "order pizza:2 --zone Harbor");
+        assert_ne!(placed(&type_keys(&mut app, &["enter"])).key, placed(&first).key);
+    }
+}
+
+#[test]
+fn an_order_that_may_have_arrived_before_keeps_its_key_though_it_was_not_sent_again() {
+    let mut app = calm((80, 24));
+    command(&mut app, "order pizza:2 --zone Harbor");
+    let first = type_keys(&mut app, &["enter"]);
+    answer(&mut app, silence);
+    type_keys(&mut app, &["o", "enter"]);
+    answer(&mut app, |asked| asked.is_change().then(|| Err("not sent: the link is busy or gone".to_owned())));
+    let again = type_keys(&mut app, &["o", "enter"]);
+    assert_eq!(placed(&again), placed(&first));
+}
+
+#[test]
+fn an_open_form_says_not_confirmed_only_until_the_answer_is_there() {
+    let mut app = calm((80, 24));
+    command(&mut app, "order pizza:2 --zone Harbor");
+    let first = type_keys(&mut app, &["enter"]);
+    type_keys(&mut app, &["o"]);
+    assert!(screen(&app).contains("not confirmed yet"), "{}", screen(&app));
+    answer(&mut app, balancer);
+    assert!(!screen(&app).contains("not confirmed yet"), "{}", screen(&app));
+    assert_ne!(placed(&type_keys(&mut app, &["enter"])).key, placed(&first).key, "one more of the same");
+}
+
+#[test]
+fn an_order_that_could_not_leave_is_not_remembered_as_sent() {
+    let mut app = calm((80, 24));
+    command(&mut app, "order pizza:2 --zone Harbor");
+    let lost = Signal::Lost { why: "reset".to_owned(), retry_in: std::time::Duration::from_secs(1) };
+    app.update(Input::Signal(lost), app.now);
+    assert!(type_keys(&mut app, &["enter"]).is_empty());
+    feed(&mut app, snapshot(9_100, four()), 2_000);
+    type_keys(&mut app, &["o"]);
+    assert!(screen(&app).contains("0 dishes"), "{}", screen(&app));
+}
+
+#[test]
+fn on_the_ledger_keys_are_about_the_order_whose_line_is_shown() {
+    let mut app = calm((120, 50));
+    command(&mut app, "order pizza:2 --zone Harbor");
+    type_keys(&mut app, &["enter"]);
+    answer(&mut app, balancer);
+    app.ledger.order = Some(Box::new(OrderPage::new(OrderId(77))));
+    assert_eq!(app.order_subject(), Some(OrderId(901)));
+    type_keys(&mut app, &["5", "tab", "tab"]);
+    assert_eq!(app.order_subject(), Some(OrderId(77)));
 }
 
 #[test]
@@ -119,4 +209,42 @@ fn every_option_of_the_policy_can_be_set_and_taken_back() {
     );
     answer(&mut app, balancer);
     assert_eq!(type_keys(&mut app, &["u"]), sent, "taking back the taking back is the change again");
+}
+
+/// Tunes the cycle, with events of the feed between the question and its yes.
+fn tuned(app: &mut App, between: Vec<protocol::feed::FeedEvent>) -> Vec<Request> {
+    command(app, "policy --cycle 1s");
+    answer(app, balancer);
+    tell(app, 9_010, between);
+    let sent = type_keys(app, &["right", "enter"]);
+    assert!(matches!(sent[..], [Request::SetPolicy(_)]), "{sent:?}");
+    answer(app, balancer);
+    sent
+}
+
+fn tell(app: &mut App, position: u64, events: Vec<protocol::feed::FeedEvent>) {
+    let mut frame = frame(position, 1_000);
+    frame.events = events;
+    feed(app, frame, u64::try_from(app.now.as_millis()).unwrap_or(0));
+}
+
+fn policy_changed(position: u64, who: &str) -> protocol::feed::FeedEvent {
+    event(position, 1_000, "policy_changed", protocol::feed::Tone::Warn, "", &format!("the policy is changed by {who}"))
+}
+
+#[test]
+fn a_policy_that_somebody_else_changed_meanwhile_is_not_put_back() {
+    let mut mine = calm((120, 36));
+    tuned(&mut mine, Vec::new());
+    tell(&mut mine, 9_020, vec![policy_changed(9_020, "me")]);
+    assert_eq!(type_keys(&mut mine, &["u"]).len(), 1, "{}", screen(&mine));
+    let mut before = calm((120, 36));
+    tuned(&mut before, vec![policy_changed(9_010, "bob")]);
+    assert!(type_keys(&mut before, &["u"]).is_empty());
+    assert!(screen(&before).contains("changed by somebody else"), "{}", screen(&before));
+    let mut after = calm((120, 36));
+    tuned(&mut after, Vec::new());
+    tell(&mut after, 9_030, vec![policy_changed(9_020, "me"), policy_changed(9_030, "bob")]);
+    assert!(type_keys(&mut after, &["u"]).is_empty());
+    assert!(screen(&after).contains("changed by somebody else"), "{}", screen(&after));
 }

@@ -14,7 +14,7 @@ use super::fixture::{
 use crate::console::app::{App, Input};
 use crate::console::event_loop::Console;
 use crate::console::link::{Request, Signal};
-use crate::console::replay::{At, Deck};
+use crate::console::replay::{At, Deck, Steer};
 use crate::console::tape::{Fold, Recorder, Said, Tape};
 
 const SIZE: (u16, u16) = (120, 36);
@@ -355,7 +355,165 @@ fn a_recording_of_version_one_plays_as_before() {
     std::fs::write(&file.0, old.collect::<String>().replacen("\"version\":2", "\"version\":1", 1)).expect("written");
     let mut tape = Tape::open(&file.0).expect("a recording");
     let fold = tape.seek(10_000).expect("it reads");
-    assert_eq!((fold.city.kitchens.len(), tape.damaged().len(), tape.skipped()), (4, 0, 0));
+    assert_eq!((fold.city.kitchens.len(), tape.damaged().len(), tape.skipped()), (4, 0, None));
+}
+
+/// Records frames that come faster than figures are shown: one each 50 ms, and then nothing for a second.
+fn record_bursts(file: &TempFile) {
+    let mut recorder = Recorder::begin(&file.0, WallTime(NOON)).expect("a file");
+    recorder.note(Duration::ZERO, Said::Frame(Box::new(snapshot(9_000, four()))));
+    for n in 1..=400_u64 {
+        let ms = n * 50 + n / 20 * 1_000;
+        let mut frame = frame(9_000 + n, ms);
+        frame.kitchens = vec![row(1, (n % 5) as u32, 3), row(3, 0, (n % 11) as u32)];
+        recorder.note(Duration::from_millis(ms), Said::Frame(Box::new(frame)));
+    }
+}
+
+/// The city of a console whose deck is opened at a moment, and then does this.
+fn city_after(file: &TempFile, from_ms: u64, steps: impl FnOnce(&mut Console<Vec<u8>>)) -> String {
+    let (deck, fold) = Deck::open(&file.0, Some(At::After(Duration::from_millis(from_ms))), 1.0).expect("a recording");
+    let mut app = app(SIZE);
+    app.load(fold, deck.view());
+    let size = ratatui::layout::Size { width: SIZE.0, height: SIZE.1 };
+    let mut console = Console::new(app, Vec::new(), Some(size), 10).expect("a console");
+    console.deck = Some(deck);
+    steps(&mut console);
+    serde_json::to_string(console.app.city()).expect("JSON")
+}
+
+fn press(console: &mut Console<Vec<u8>>, key: &str, at_ms: u64) {
+    let at = Duration::from_millis(at_ms);
+    console.play(at);
+    console.take(Input::Key(super::fixture::key(key)), at);
+}
+
+#[test]
+fn a_recording_that_stands_still_shows_all_that_was_told_up_to_there() {
+    let file = TempFile::new("still");
+    record_bursts(&file);
+    let shown = |console: &Console<Vec<u8>>| console.app.city().kitchens[3].row.map(|row| row.cooking);
+    let told = |n: u64| Some((n % 11) as u32);
+    city_after(&file, 0, |console| {
+        press(console, "space", 475);
+        assert_eq!(shown(console), told(9), "paused");
+        press(console, ".", 500);
+        assert_eq!(shown(console), told(10), "a step on");
+        press(console, ",", 520);
+        assert_eq!(shown(console), told(9), "a step back");
+        press(console, "end", 540);
+        assert_eq!(shown(console), told(400), "the end");
+    });
+}
+
+#[test]
+fn what_waits_is_shown_in_time_though_nothing_else_comes() {
+    let file = TempFile::new("wait");
+    record_bursts(&file);
+    let (mut deck, _) = Deck::open(&file.0, None, 1.0).expect("a recording");
+    // The nineteenth frame, and then nothing for a second.
+    deck.due(Duration::from_millis(951)).expect("it reads");
+    assert_eq!(deck.wake_at(), Some(Duration::from_millis(1_000)));
+    deck.due(Duration::from_millis(1_001)).expect("it reads");
+    assert_eq!(deck.wake_at(), Some(Duration::from_millis(1_200)));
+    deck.due(Duration::from_millis(1_201)).expect("it reads");
+    assert_eq!(deck.wake_at(), Some(Duration::from_millis(2_000)));
+}
+
+#[test]
+fn a_seek_is_the_same_as_playing_to_there_with_whatever_stops_on_the_way() {
+    let file = TempFile::new("same");
+    record_bursts(&file);
+    for to in [60, 310, 475, 999, 1_210, 2_333, 7_777, 15_010] {
+        let sought = city_after(&file, to, |console| console.play(Duration::ZERO));
+        let played = city_after(&file, 0, |console| {
+            for at in (0..=to).step_by(37).chain([to]) {
+                console.play(Duration::from_millis(at));
+            }
+        });
+        assert_eq!(played, sought, "playing, at {to} ms");
+        let stopped = city_after(&file, 0, |console| {
+            press(console, "space", to / 3);
+            press(console, "space", to);
+            press(console, "space", to + to / 4);
+            press(console, ",", to * 2);
+            press(console, ".", to * 2);
+            let before = console.app.replay.as_ref().map_or(0, |replay| replay.at);
+            press(console, "space", to * 3);
+            console.play(Duration::from_millis(to * 3 + to - before));
+        });
+        assert_eq!(stopped, sought, "with stops, at {to} ms");
+        let still = city_after(&file, to, |console| press(console, "space", 0));
+        let stopped = city_after(&file, 0, |console| press(console, "space", to));
+        assert_eq!(stopped, still, "standing still, at {to} ms");
+    }
+}
+
+#[test]
+fn hours_that_are_due_at_once_are_sought() {
+    let file = TempFile::new("hours");
+    record(&file, 1_200);
+    let (mut deck, _) = Deck::open(&file.0, None, 64.0).expect("a recording");
+    let inputs = deck.due(Duration::from_secs(4)).expect("it reads");
+    assert_eq!(inputs.len(), 2);
+    assert!(matches!(inputs[0].0, Input::Rewind(_)));
+    assert_eq!(inputs[0].1, Duration::from_secs(256));
+    let inputs = deck.due(Duration::from_millis(4_500)).expect("it reads");
+    assert!(inputs.len() > 50, "{} inputs: what is near is played", inputs.len());
+}
+
+#[test]
+fn a_step_on_passes_a_damage_and_never_goes_back() {
+    let file = TempFile::new("step");
+    let mut recorder = Recorder::begin(&file.0, WallTime(NOON)).expect("a file");
+    for n in 0..80 {
+        recorder.note(Duration::from_millis(n * FRAME_MS), Said::Frame(Box::new(nth(n))));
+        if n == 4 {
+            recorder.note(Duration::from_millis(1_200), Said::Key("K".into()));
+        }
+    }
+    drop(recorder);
+    let mut bytes = std::fs::read(&file.0).expect("it is there");
+    let (at, length) = line_at(&bytes, "{\"t\":1250,");
+    bytes[at + length / 2] ^= 4;
+    std::fs::write(&file.0, &bytes).expect("written");
+    for from in [0, 1_100, 1_199] {
+        let (mut deck, _) =
+            Deck::open(&file.0, Some(At::After(Duration::from_millis(from))), 1.0).expect("a recording");
+        let mut places = vec![deck.view().at];
+        for _ in 0..12 {
+            deck.steer(Steer::StepOn, Duration::ZERO).expect("it reads");
+            places.push(deck.view().at);
+        }
+        assert!(places.is_sorted(), "{places:?}");
+        assert!(places.last().is_some_and(|last| *last > 5_000), "{places:?}");
+        assert!(deck.view().damage.is_some_and(|damage| damage.contains(&format!("byte {at} on"))));
+    }
+}
+
+#[test]
+fn a_file_that_is_nothing_but_damage_and_keyframes_of_nothing_opens_and_plays() {
+    let file = TempFile::new("hostile");
+    record(&file, 60);
+    let mut bytes = std::fs::read(&file.0).expect("it is there");
+    for n in 0..6_000 {
+        // Keyframes that name none before them, a chain into the middle of a line, times behind all times, and rubbish.
+        let line = match n % 4 {
+            0 => "{\"keyframe\":14000,\"prev\":0,\"bad\":0,\"fold\":{}}".to_owned(),
+            1 => format!("{{\"keyframe\":14000,\"prev\":{},\"bad\":0,\"fold\":{{}}}}", bytes.len() - 9),
+            2 => format!("{{\"keyframe\":{},\"prev\":0,\"bad\":0,\"fold\":{{}}}}", u64::MAX),
+            _ => "{\"t\":14000,\"key\":\"K\",\"crc\":\"00000000\"}".to_owned(),
+        };
+        bytes.extend_from_slice(line.as_bytes());
+        bytes.push(b'\n');
+    }
+    std::fs::write(&file.0, &bytes).expect("written");
+    let (mut deck, _) = Deck::open(&file.0, None, 64.0).expect("a recording");
+    deck.steer(Steer::End, Duration::ZERO).expect("it reads");
+    let damage = deck.view().damage.expect("it is damaged");
+    assert!(damage.contains("more than 1000 lines"), "{damage}");
+    deck.steer(Steer::StepBack, Duration::ZERO).expect("it reads");
+    assert!(deck.view().length < 20_000, "{}", deck.view().length);
 }
 
 /// Records a minute of the busy city, in which an operator looked at a kitchen and an order after half of it.

@@ -65,7 +65,7 @@ fn help(pen: &mut Pen<'_>, app: &App, search: &Input, top: usize, body: Rect) ->
     rows.retain(|row| fits(row.name) || fits(row.description) || fits(&row.keys));
     rows.sort_by_key(|row| !(row.screens == "everywhere" || row.screens.contains(here)));
     let height = u16::try_from(rows.len()).unwrap_or(0).saturating_add(4).max(8);
-    let inside = open(pen, body, (78, height), "help", Role::Border);
+    let inside = open(pen, body, (104, height), "help", Role::Border);
     let x = pen.put(inside.x, inside.y, inside.width, "search: ", Role::Dim);
     let cursor = field(pen, x, inside.y, inside.right().saturating_sub(x), search);
     let room = usize::from(inside.height.saturating_sub(2));
@@ -79,7 +79,9 @@ fn help(pen: &mut Pen<'_>, app: &App, search: &Input, top: usize, body: Rect) ->
             format!("{} ({})", row.description, row.guard)
         };
         let off = !(row.screens == "everywhere" || row.screens.contains(here));
-        pen.put(inside.x + 27, y, inside.width.saturating_sub(27), &what, if off { Role::Dim } else { Role::Text });
+        let room = inside.width.saturating_sub(27);
+        let role = if off { Role::Dim } else { Role::Text };
+        pen.put(inside.x + 27, y, room, &Untrusted::new(&what).fit(room.into()), role);
     }
     let note = format!("{} of {}   up, down scroll   esc closes", rows.len(), ACTIONS.len());
     pen.put(inside.x, inside.bottom().saturating_sub(1), inside.width, &note, Role::Dim);

@@ -21,7 +21,7 @@ use crate::console::untrusted::Untrusted;
 
 /// What is loud keeps its row for so long.
 const LOUD_MS: u64 = 60_000;
-/// Calm events of one kind this near to each other are one line.
+/// Calm events of one kind in the same so many milliseconds of the clock are one line.
 const FOLD_MS: u64 = 10_000;
 /// The most lines looked at for a panel.
 const SCANNED: usize = 400;
@@ -32,8 +32,10 @@ const WORDS: usize = 256;
 pub fn render(pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
     let city = app.city();
     let leader = if framed || !city.known || area.width < 72 { String::new() } else { leader(app) };
-    let inside = pen.panel(area, framed, "events", &format!("{leader}{}", counts(&city.events)));
-    let rows = folded(&city.events, city.at, usize::from(inside.height));
+    let height = usize::from(area.height.saturating_sub(if framed { 2 } else { 1 }));
+    let (rows, gone) = folded(&city.events, city.at, height);
+    let hidden = if gone > 0 { format!("{gone} calm hidden  ") } else { String::new() };
+    let inside = pen.panel(area, framed, "events", &format!("{leader}{hidden}{}", counts(&city.events)));
     for (line, y) in rows.iter().zip(inside.y..inside.bottom()) {
         draw(pen, line, Rect { y, height: 1, ..inside });
     }
@@ -52,27 +54,27 @@ fn leader(app: &App) -> String {
     format!("leader {}{gone}  ", city.leader.fit(12))
 }
 
-/// Lines for so many rows, newest first: calm ones of one kind within ten seconds are one (`×12 migrated idle_station`), and
-/// what is loud keeps its row for a minute.
-fn folded(events: &Events, now: WallTime, rows: usize) -> Vec<Line> {
+/// Lines for so many rows, newest first, and how many calm ones had to make room for loud ones: calm events of one kind in the
+/// same ten seconds of the clock are one line (`×12 migrated`), so a line of the past never changes, and what is loud keeps its
+/// row for a minute.
+fn folded(events: &Events, now: WallTime, rows: usize) -> (Vec<Line>, usize) {
     let mut lines: Vec<Line> = Vec::new();
     for line in events.newest().take(SCANNED) {
-        if lines.len() >= rows && now.ms_since(line.at) > LOUD_MS {
-            break;
-        }
-        let near = lines.iter_mut().find(|known| folds(known, line));
-        match near {
+        match lines.iter_mut().find(|known| folds(known, line)) {
             Some(known) => fold(known, line),
             None => lines.push(line.clone()),
         }
     }
     // The oldest calm ones make room first, then the oldest.
     let is_loud = |line: &Line| matches!(line.tone, Tone::Warn | Tone::Bad) && now.ms_since(line.at) <= LOUD_MS;
+    let mut gone: Vec<WallTime> = Vec::new();
     while let Some(calm) = lines.iter().rposition(|line| !is_loud(line)).filter(|_| lines.len() > rows) {
-        lines.remove(calm);
+        gone.push(lines.remove(calm).at);
     }
     lines.truncate(rows);
-    lines
+    // What is older than all that is shown is simply further down.
+    let oldest = lines.last().map_or(now, |line| line.at);
+    (lines, gone.into_iter().filter(|at| *at > oldest).count())
 }
 
 fn is_calm(line: &Line) -> bool {
@@ -83,13 +85,13 @@ fn folds(known: &Line, line: &Line) -> bool {
     let (Body::Event { kind: one, .. }, Body::Event { kind: other, .. }) = (&known.body, &line.body) else {
         return false;
     };
-    is_calm(known) && is_calm(line) && one == other && known.at.ms_since(line.at) <= FOLD_MS
+    is_calm(known) && is_calm(line) && one == other && known.at.0 / FOLD_MS == line.at.0 / FOLD_MS
 }
 
 /// Takes an older one in: what both say stays.
 fn fold(known: &mut Line, older: &Line) {
     known.count = known.count.saturating_add(older.count);
-    let (Body::Event { subject, text, .. }, Body::Event { subject: other_subject, text: other_text, .. }) =
+    let (Body::Event { kind, subject, text, .. }, Body::Event { subject: other_subject, text: other_text, .. }) =
         (&mut known.body, &older.body)
     else {
         return;
@@ -98,10 +100,11 @@ fn fold(known: &mut Line, older: &Line) {
         *subject = Untrusted::default();
     }
     if text != other_text {
+        // A move ends in its reason; of any other text half would be the remains of a sentence.
+        let moved = ["migrated", "recovered"].contains(&kind.fit(WORDS).as_str());
         let (one, other) = (text.fit(WORDS), other_text.fit(WORDS));
-        let same = one.rsplit(' ').zip(other.rsplit(' ')).take_while(|(one, other)| one == other).count();
-        let words: Vec<&str> = one.rsplit(' ').take(same).collect();
-        *text = Untrusted::new(&words.into_iter().rev().collect::<Vec<_>>().join(" "));
+        let reason = one.rsplit(' ').next().filter(|reason| moved && other.rsplit(' ').next() == Some(reason));
+        *text = Untrusted::new(reason.unwrap_or_default());
     }
 }
 
@@ -179,12 +182,14 @@ mod tests {
             ));
         }
         let show = |ms: u64| folded(&events, WallTime(NOON + ms), 4);
-        let lines = show(50_000);
-        assert_eq!(lines.len(), 4);
-        assert_eq!(lines[0].count, 21);
+        let (lines, hidden) = show(50_000);
+        assert_eq!((lines.len(), hidden), (4, 2), "three calm lines, and two more before the loud one");
+        assert_eq!((lines[0].count, lines[1].count), (14, 20), "46.5 back to 40, and the ten seconds before");
+        let growing = (2..=90).map(|n| n * 500 + 2_000).filter(|at| at / 10_000 == 3).count() as u64;
+        assert_eq!(lines[1].count, growing, "what is past stays as it was");
         let Body::Event { subject, text, .. } = &lines[0].body else { panic!("an event") };
         assert_eq!((subject.is_empty(), text.fit(40)), (true, "idle_station".to_owned()));
         assert_eq!(lines[3].tone, Tone::Bad, "it is not pushed out");
-        assert!(show(61_500).iter().all(|line| line.tone == Tone::Info), "its minute is over");
+        assert!(show(61_500).0.iter().all(|line| line.tone == Tone::Info), "its minute is over");
     }
 }

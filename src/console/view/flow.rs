@@ -7,7 +7,7 @@
 //!  ▋·········  █▋········  ████▌·····  ██▍·······  ▌·········
 //!  in 12.4/s                                                   out 12.1/s
 //!  oldest open order 4 s · refused 0 · recovered 7 · migrated 41, failed 0
-//!  rush 50/s in Harbor, 18 s left, 412 placed · kitchens alive 100 % · balance 83 % (mean/max load)
+//!  rush 50/s in Harbor, 18 s left, 412 placed · places alive 100 % · balance 83 % (mean/max load)
 //! ```
 //! Rates between the steps are not in the feed, so they are not here. The balancer's rates and percentiles are of its last ten
 //! seconds, and the title says so.
@@ -145,7 +145,7 @@ fn facts(city: &City, flow: &Pipeline, width: u16) -> [String; 2] {
         raw.oldest_s.map_or_else(|| "no open order".to_owned(), |s| format!("oldest open order {}", ms(s * 1_000)));
     let ratio = raw.kpi.migration_success_ratio.map_or_else(String::new, |ratio| format!(" ({})", percent(ratio)));
     let whole = format!(
-        "{oldest} · refused {} · recovered {} · migrated {}, failed {}{ratio}",
+        "{oldest} · refused {} under this leader · recovered {} · migrated {}, failed {}{ratio}",
         thousands(raw.shed),
         thousands(raw.recovered),
         thousands(raw.moves_done),
@@ -164,7 +164,7 @@ fn facts(city: &City, flow: &Pipeline, width: u16) -> [String; 2] {
         let (left, placed) = (rush.left_ms / 1_000, thousands(rush.placed));
         wanted.push(format!("rush {}/s{zone}, {left} s left, {placed} placed", setpoint(rush.rate)));
     }
-    wanted.push(format!("kitchens alive {}", percent(raw.kpi.availability)));
+    wanted.push(format!("places alive {}", percent(raw.kpi.availability)));
     wanted.push(latency("p50", raw.kpi.p50_ms));
     wanted.push(latency("p99", raw.kpi.p99_ms));
     wanted.extend(raw.kpi.load_balance_efficiency.map(|share| format!("balance {} (mean/max load)", percent(share))));

@@ -95,7 +95,9 @@ fn cells(
         let columns = (panels.cells.x..panels.cells.right()).step_by(size.columns.into());
         for (at, x) in line.cells.iter().zip(columns) {
             let height = size.rows.min(panels.cells.bottom() - y);
-            let area = Rect::new(x, y, size.columns.saturating_sub(1).max(1), height);
+            // Words need a gap between them; shades are one picture.
+            let gap = u16::from(size.name > 0);
+            let area = Rect::new(x, y, (size.columns - gap).max(1), height);
             one(pen, city, &city.kitchens[*at], area, size);
             if cursor == Some(*at) {
                 pen.wash(Rect { height: 1, ..area }, Role::Selected);
@@ -110,6 +112,10 @@ fn one(pen: &mut Pen<'_>, city: &City, kitchen: &Kitchen, area: Rect, size: Size
     let x = pen.put(area.x, area.y, 1, glyph, role);
     if size.name > 0 {
         pen.put(x, area.y, size.name, &heat::short(kitchen.id.as_str()), role);
+    } else if SHADES[1..].contains(&glyph) {
+        (x..area.right()).for_each(|x| {
+            pen.put(x, area.y, 1, glyph, role);
+        });
     }
     let silent = kitchen.row.is_none_or(|row| row.health == Health::Dead);
     if !size.figure || silent {

@@ -217,7 +217,9 @@ fn audit(pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
     let city = app.city();
     let since =
         city.audit.newest().last().map_or_else(String::new, |entry| format!(" since {}", &entry.at.clock()[..8]));
-    let right = format!("{}{}{since}", filter_note(app), plural(city.audit.len() as u64, "entry", "entries"));
+    let missing = city.audit.missing().map_or_else(String::new, |missing| format!(", {missing}"));
+    let entries = plural(city.audit.len() as u64, "entry", "entries");
+    let right = format!("{}{entries}{since}{missing}", filter_note(app));
     let inside = pen.panel(area, framed, &title(app, Pane::Audit, "audit: who, what, why"), &right);
     let on = app.ledger.pane == Pane::Audit;
     let inside = if on { detail(pen, app, inside) } else { inside };
@@ -229,8 +231,11 @@ fn audit(pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
         drawn += 1;
     }
     if drawn == 0 {
-        let text =
-            if app.ledger.filter.is_empty() { app.city().audit.emptiness() } else { "nothing passes the filter" };
+        let text = match app.ledger.filter.is_empty() {
+            true if app.replay.is_some() => "nobody has acted in what was recorded up to here",
+            true => city.audit.emptiness(),
+            false => "nothing passes the filter",
+        };
         pen.put(inside.x + 2, inside.y, inside.width.saturating_sub(2), text, Role::Dim);
     }
 }

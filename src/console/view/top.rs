@@ -26,8 +26,8 @@ type Piece = (String, Role);
 const CLOSE: [usize; 2] = [NAME, LINE];
 const BRIGHT: [usize; 2] = [0, REIGN];
 const NAME: usize = 8;
-const LINE: usize = 10;
-const REIGN: usize = 11;
+const LINE: usize = 11;
+const REIGN: usize = 10;
 
 /// Draws both rows.
 pub fn render(pen: &mut Pen<'_>, app: &App, area: Rect) {

@@ -261,6 +261,12 @@ impl City {
         self.index.get(&no).and_then(|at| self.kitchens.get(*at))
     }
 
+    /// The newest row that was told of a kitchen, whether or not it is shown yet.
+    #[must_use]
+    pub fn newest_row(&self, no: u32) -> Option<&KitchenRow> {
+        self.coming.get(&no).or_else(|| self.by_no(no)?.row.as_ref())
+    }
+
     /// The name of a kitchen's zone.
     #[must_use]
     pub fn zone_of(&self, kitchen: &Kitchen) -> &Untrusted {
