@@ -527,6 +527,8 @@ impl Inner {
                 | balancer_core::event::Cause::Release => {}
             },
             Event::DeadLettered { order, .. } => {
+                // Released and set aside again, it is still one order.
+                self.set_aside.retain(|(known, _)| known != order);
                 if self.set_aside.len() >= SET_ASIDE_MAX {
                     self.set_aside.remove(0);
                 }
