@@ -1,4 +1,4 @@
-//! The console's budgets, measured on the real binary in a pseudo terminal of 120x36, beside btop and htop in the same run.
+//! The console's budgets, measured on the real binary in a pseudo terminal of 120x36, beside btop, htop and bottom in the same run.
 //!
 //! ```text
 //! cargo bench --bench console_budget                   1 minute of load
@@ -95,7 +95,7 @@ fn rivals() -> Vec<(&'static str, PathBuf)> {
         }
         found.map(|file| (name, file))
     };
-    ["btop", "htop"].into_iter().filter_map(find).collect()
+    ["btop", "htop", "btm"].into_iter().filter_map(find).collect()
 }
 
 /// The value below which `share` of the values are.
