@@ -4,35 +4,14 @@ use std::time::Duration;
 
 use protocol::api::{Health, Schedulable};
 use protocol::feed::KitchenRow;
-use protocol::{KitchenId, OrderId, OrderState};
+use protocol::{OrderId, OrderState};
 
 use super::fixture::{
-    answer, app, balancer, busy, dead, feed, flow, four, frame, key, order, row, rush, screen, snapshot, type_keys,
+    answer, at, balancer, busy, calm, command, dead, feed, flow, frame, id, key, order, row, rush, screen, type_keys,
     type_text,
 };
-use crate::console::app::{App, Effects, Input};
+use crate::console::app::{App, Input};
 use crate::console::link::{Answer, Request};
-
-fn calm(size: (u16, u16)) -> App {
-    let mut app = app(size);
-    feed(&mut app, snapshot(9_000, four()), 0);
-    app
-}
-
-fn id(text: &str) -> KitchenId {
-    text.parse().expect("an id")
-}
-
-fn command(app: &mut App, line: &str) -> Vec<Request> {
-    let mut sent = type_keys(app, &[":"]);
-    sent.extend(type_text(app, line));
-    sent.extend(type_keys(app, &["enter"]));
-    sent
-}
-
-fn at(app: &mut App, ms: u64) -> Effects {
-    app.update(Input::Tick, Duration::from_millis(ms))
-}
 
 fn rows(app: &mut App, position: u64, rows: Vec<KitchenRow>) {
     let ms = u64::try_from(app.now.as_millis()).expect("small") + 100;

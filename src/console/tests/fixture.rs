@@ -357,3 +357,28 @@ pub fn screen(app: &App) -> String {
     }
     text
 }
+
+/// A city in which nothing is wrong.
+pub fn calm(size: (u16, u16)) -> App {
+    let mut app = app(size);
+    feed(&mut app, snapshot(9_000, four()), 0);
+    app
+}
+
+/// A kitchen's id.
+pub fn id(text: &str) -> KitchenId {
+    text.parse().expect("an id")
+}
+
+/// Types a line into the palette.
+pub fn command(app: &mut App, line: &str) -> Vec<Request> {
+    let mut sent = type_keys(app, &[":"]);
+    sent.extend(type_text(app, line));
+    sent.extend(type_keys(app, &["enter"]));
+    sent
+}
+
+/// Time goes by up to then.
+pub fn at(app: &mut App, ms: u64) -> Effects {
+    app.update(Input::Tick, Duration::from_millis(ms))
+}

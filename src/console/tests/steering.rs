@@ -7,36 +7,15 @@ use protocol::api::{
     Algorithm, DrainView, KitchenView, MigrationView, Migrations, MoveResult, PolicyChange, Schedulable,
 };
 use protocol::feed::KitchenRow;
-use protocol::{KitchenId, OrderId, WallTime};
+use protocol::{OrderId, WallTime};
 
 use super::fixture::{
-    NOON, answer, app, app_with, balancer, busy, feed, four, frame, kitchen_view, many, moved, order, row, rush,
-    screen, setup, snapshot, type_keys, type_text,
+    NOON, answer, app, app_with, at, balancer, busy, calm, command, feed, four, frame, id, kitchen_view, many, moved,
+    order, row, rush, screen, setup, snapshot, type_keys, type_text,
 };
 use crate::console::app::{App, Effects, Input, Screen, Setup};
 use crate::console::keymap::Keymap;
 use crate::console::link::{Answer, Request, Sent, Signal};
-
-fn calm(size: (u16, u16)) -> App {
-    let mut app = app(size);
-    feed(&mut app, snapshot(9_000, four()), 0);
-    app
-}
-
-fn id(text: &str) -> KitchenId {
-    text.parse().expect("an id")
-}
-
-fn command(app: &mut App, line: &str) -> Vec<Request> {
-    let mut sent = type_keys(app, &[":"]);
-    sent.extend(type_text(app, line));
-    sent.extend(type_keys(app, &["enter"]));
-    sent
-}
-
-fn at(app: &mut App, ms: u64) -> Effects {
-    app.update(Input::Tick, Duration::from_millis(ms))
-}
 
 fn mouse(app: &mut App, kind: MouseEventKind, column: u16, row: u16) -> Effects {
     let event = MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE };
