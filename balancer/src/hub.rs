@@ -6,8 +6,11 @@
 //!
 //! Invariant: nothing leaves that follows from an event which is not durable. Inputs of one round of the runtime share
 //! one turn, and turns that gather while a sync runs share the next, so a sync serves as many as came meanwhile.
+//! The outboxes of agents (`agents`) and what an event adds to the figures (`figures`) have files of their own.
 //! The lock is never held across an await and never contended for long: one thread runs all of it.
 
+mod agents;
+mod figures;
 mod names;
 
 use std::collections::HashMap;
@@ -17,8 +20,7 @@ use std::time::{Duration, Instant};
 use balancer_core::event::KitchenNo;
 use balancer_core::input::{ConnectionId, RequestId};
 use balancer_core::state::Kitchen;
-use balancer_core::{Core, DiskHealth, Effect, Event, Input, Now, Recorded, Refused, Reply};
-use protocol::link::BalancerMessage;
+use balancer_core::{Core, DiskHealth, Effect, Input, Now, Recorded, Refused, Reply};
 use protocol::{OrderId, Position, WallTime};
 use tokio::sync::{Notify, oneshot};
 
@@ -28,10 +30,8 @@ use crate::kpi::Rolling;
 use crate::leadership::Peers;
 use crate::ledger::{Durable, Encode, Health, LedgerHandle, Turn};
 use crate::metrics::Metrics;
+use agents::Outbox;
 pub(crate) use names::Names;
-
-/// Messages that may wait for one agent; an agent that reads none of them is cut off. Some seconds at full rate.
-const OUTBOX_MAX: usize = 200_000;
 
 /// While more turns are on their way, agents are written to at most this often: two commits or three. At full rate that
 /// makes one frame of three, on both sides of the wire, and costs an order half a millisecond at most.
@@ -43,9 +43,6 @@ const TURNS_MAX: usize = 1_024;
 
 /// Between two looks at the disk: a stall is told within this of becoming one.
 const DISK_LOOKS: Duration = Duration::from_millis(100);
-
-/// Orders in quarantine that are remembered for the alert; the count in it stops there.
-const SET_ASIDE_MAX: usize = 1_000;
 
 /// The low bits of a request's number say which entry of a batch it is.
 const ENTRY_BITS: u32 = 10;
@@ -84,15 +81,6 @@ struct Waiter {
     replies: Vec<Option<Reply>>,
     left: usize,
     sender: oneshot::Sender<Vec<Option<Reply>>>,
-}
-
-#[derive(Default)]
-struct Outbox {
-    messages: Vec<BalancerMessage>,
-    closing: bool,
-    /// In the list of those that will be woken.
-    listed: bool,
-    wake: Arc<Notify>,
 }
 
 /// Everything behind the lock.
@@ -257,32 +245,6 @@ impl Hub {
                 waited = &mut wait => return waited.map(|()| seen).map_err(|_| NoAnswer::Stopping),
                 () = self.stalled.notified() => self.lock().disk_refusal().map_or(Ok(()), Err)?,
             }
-        }
-    }
-
-    /// Opens an agent's connection; the notice says that something waits to be sent.
-    pub(crate) fn connect(&self) -> (ConnectionId, Arc<Notify>) {
-        let mut inner = self.lock();
-        inner.next_connection += 1;
-        let connection = ConnectionId(inner.next_connection);
-        let outbox = Outbox::default();
-        let wake = Arc::clone(&outbox.wake);
-        inner.agents.insert(connection, outbox);
-        (connection, wake)
-    }
-
-    /// Closes an agent's connection.
-    pub(crate) fn disconnect(&self, connection: ConnectionId) {
-        self.lock().agents.remove(&connection);
-        self.inputs([Input::Left { connection }]);
-    }
-
-    /// What waits to be sent to an agent, and whether the connection ends after it.
-    pub(crate) fn take_outbox(&self, connection: ConnectionId) -> (Vec<BalancerMessage>, bool) {
-        let mut inner = self.lock();
-        match inner.agents.get_mut(&connection) {
-            Some(outbox) => (std::mem::take(&mut outbox.messages), outbox.closing),
-            None => (Vec::new(), true),
         }
     }
 
@@ -503,44 +465,6 @@ impl Inner {
         }
     }
 
-    /// Folds one event into the figures of the last seconds.
-    fn observe(&mut self, recorded: &Recorded, position: Position) {
-        let at = recorded.at;
-        let state = self.core.state();
-        let age = |order| state.order(order).map_or(0, |order| at.ms_since(order.placed_at));
-        match &recorded.event {
-            Event::Accepted(_) => self.kpi.accepted(at),
-            Event::Completed { order, .. } => {
-                let age = age(*order);
-                self.kpi.completed(at, age);
-                self.metrics.order_seconds.add(age as f64 / 1e3);
-            }
-            Event::Leased { order, cause, .. } => match cause {
-                balancer_core::event::Cause::Dispatch => self.metrics.dispatch_seconds.add(age(*order) as f64 / 1e3),
-                balancer_core::event::Cause::Reassign { pause_ms, .. } => {
-                    self.metrics.moved(cause.kind(), "done");
-                    self.metrics.pause_seconds.add(f64::from(*pause_ms) / 1e3);
-                }
-                balancer_core::event::Cause::Handover { .. } => self.metrics.moved(cause.kind(), "done"),
-                balancer_core::event::Cause::Recover { .. }
-                | balancer_core::event::Cause::Retry
-                | balancer_core::event::Cause::Release => {}
-            },
-            Event::DeadLettered { order, .. } => {
-                // Released and set aside again, it is still one order.
-                self.set_aside.retain(|(known, _)| known != order);
-                if self.set_aside.len() >= SET_ASIDE_MAX {
-                    self.set_aside.remove(0);
-                }
-                self.set_aside.push((*order, at));
-            }
-            Event::HandedOver { pause_ms, .. } => self.metrics.pause_seconds.add(f64::from(*pause_ms) / 1e3),
-            Event::MoveFailed { result, .. } => self.metrics.moved(protocol::api::HopKind::Reassign, result.word()),
-            _ => {}
-        }
-        self.feed.observe(self.core.state(), recorded, position);
-    }
-
     fn let_go(&mut self, after: After) {
         for effect in after.effects {
             match effect {
@@ -572,37 +496,6 @@ impl Inner {
         {
             // A client that has gone away wants no answer; its order stands.
             let _ = waiter.sender.send(waiter.replies);
-        }
-    }
-
-    fn post(&mut self, connection: ConnectionId, message: BalancerMessage) {
-        let Some(outbox) = self.agents.get_mut(&connection) else { return };
-        if outbox.messages.len() >= OUTBOX_MAX {
-            tracing::warn!(connection = connection.0, "an agent does not read: cutting it off");
-            outbox.closing = true;
-            outbox.messages.clear();
-        } else if !outbox.closing {
-            outbox.messages.push(message);
-        }
-        if !std::mem::replace(&mut outbox.listed, true) {
-            self.to_wake.push(connection);
-        }
-    }
-
-    fn wake_agents(&mut self) {
-        self.woken = Instant::now();
-        for connection in self.to_wake.drain(..) {
-            if let Some(outbox) = self.agents.get_mut(&connection) {
-                outbox.listed = false;
-                outbox.wake.notify_one();
-            }
-        }
-    }
-
-    fn close(&mut self, connection: ConnectionId) {
-        if let Some(outbox) = self.agents.get_mut(&connection) {
-            outbox.closing = true;
-            outbox.wake.notify_one();
         }
     }
 }

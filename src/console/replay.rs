@@ -15,6 +15,7 @@ use std::time::Duration;
 use protocol::WallTime;
 
 use super::app::Input;
+use super::app::city::FIGURES;
 use super::link::Signal;
 use super::tape::{self, BadTape, Fold, Key, Notes, Record, Said, Tape};
 use super::untrusted::Untrusted;
@@ -28,9 +29,6 @@ const REAL_TIME: usize = 2;
 const LEAP_MS: u64 = 60_000;
 /// The most inputs gathered in a step; a minute of the feed is 1,200 frames.
 const GATHERED: usize = 10_000;
-/// Rows that only move figures wait no longer than this after the frame that told them, in milliseconds.
-const FIGURES_MS: u64 = 250;
-
 /// What the operator wants of the deck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Steer {
@@ -276,7 +274,7 @@ impl Deck {
                 self.session = fold.session.unwrap_or(self.session);
                 self.figures = figures(fold);
             }
-            Said::Frame(_) => self.figures = record.t.saturating_add(FIGURES_MS),
+            Said::Frame(_) => self.figures = until(record.t),
             Said::Lost(..)
             | Said::Connecting(_)
             | Said::Key(_)
@@ -325,7 +323,12 @@ impl Deck {
 
 /// Until when rows of a fold's last frame may wait.
 fn figures(fold: &Fold) -> u64 {
-    fold.heard.map_or(0, |(at, _)| at.saturating_add(FIGURES_MS))
+    fold.heard.map_or(0, |(at, _)| until(at))
+}
+
+/// Until when a row that only moves figures may wait that was told then.
+fn until(at: u64) -> u64 {
+    at.saturating_add(u64::try_from(FIGURES.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn input(record: Record) -> Option<Input> {

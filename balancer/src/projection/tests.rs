@@ -123,6 +123,19 @@ fn project(dir: &Path) -> Projector {
     projector
 }
 
+/// Looks at the projection of the events, written in batches of each size.
+fn in_batches(events: &[Recorded], look: impl Fn(&Path)) {
+    for batch in 1..=events.len() {
+        let dir = tempfile::tempdir().expect("dir");
+        let mut journal = Journal::open(dir.path()).expect("open");
+        for part in events.chunks(batch) {
+            write(&mut journal, part, 3);
+            project(dir.path());
+        }
+        look(dir.path());
+    }
+}
+
 /// Every order of `state` reads the same in the projection.
 fn assert_same(dir: &Path, state: &State) {
     let archive = Archive::reach(dir, state.position()).expect("open");
@@ -140,15 +153,7 @@ fn assert_same(dir: &Path, state: &State) {
 #[test]
 fn every_order_reads_as_in_memory_however_the_batches_fall() {
     let events = recorded();
-    for batch in 1..=events.len() {
-        let dir = tempfile::tempdir().expect("dir");
-        let mut journal = Journal::open(dir.path()).expect("open");
-        for part in events.chunks(batch) {
-            write(&mut journal, part, 3);
-            project(dir.path());
-        }
-        assert_same(dir.path(), &state_of(&events));
-    }
+    in_batches(&events, |dir| assert_same(dir, &state_of(&events)));
 }
 
 #[test]
@@ -225,15 +230,7 @@ fn assert_acts(dir: &Path, events: &[Recorded]) {
 #[test]
 fn what_operators_did_reads_as_the_feed_told_it_however_the_batches_fall() {
     let events = recorded();
-    for batch in 1..=events.len() {
-        let dir = tempfile::tempdir().expect("dir");
-        let mut journal = Journal::open(dir.path()).expect("open");
-        for part in events.chunks(batch) {
-            write(&mut journal, part, 3);
-            project(dir.path());
-        }
-        assert_acts(dir.path(), &events);
-    }
+    in_batches(&events, |dir| assert_acts(dir, &events));
     let kinds: Vec<String> = told(&events).into_iter().map(|line| line.kind).collect();
     assert_eq!(kinds, ["move_ordered", "rush_started", "drain_started", "cancelled", "requeued"], "no rush that ends");
 }

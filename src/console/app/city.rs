@@ -28,7 +28,7 @@ use super::series::{Second, Series};
 use crate::console::untrusted::Untrusted;
 
 pub use self::figures::Pipeline;
-pub use self::kitchens::{CALM, Kitchen, ZoneStats};
+pub use self::kitchens::{CALM, FIGURES, Kitchen, ZoneStats};
 
 /// A name to show, and as the balancer wrote it, for requests.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

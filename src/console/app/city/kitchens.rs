@@ -22,7 +22,7 @@ pub const CALM: f64 = 0.7;
 /// Between two kitchens whose heat is an alarm.
 const HOT_ALARM: Duration = Duration::from_secs(2);
 /// Between two moves of the figures of kitchens.
-const FIGURES: Duration = Duration::from_millis(250);
+pub const FIGURES: Duration = Duration::from_millis(250);
 
 /// A kitchen.
 #[derive(Debug, Clone, Serialize, Deserialize)]
