@@ -2,6 +2,7 @@
 //!
 //! Owns the way from a key to an effect. The guard for what changes stands once, in [`App::act`], and reads the table;
 //! what is asked before a request stands in `propose.rs`.
+//! Never opens a connection: what it wants leaves through the one door, `App::send`.
 
 use std::time::Duration;
 

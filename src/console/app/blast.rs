@@ -1,6 +1,7 @@
 //! The blast radius: what a kill or a drain would touch, in words, before the key is taken.
 //!
 //! Owns the sentences. They are computed from the picture shown, with each draw; the dialog says its age if it is old.
+//! Never asks anybody and never decides whether it may be done.
 
 use protocol::api::{Health, Schedulable};
 

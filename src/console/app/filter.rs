@@ -3,6 +3,8 @@
 //! Words are separated by blanks and must all hold; `!` before one turns it round. A word without an operator is a state
 //! if it is one, and else looked for in id, name and zone. `*` stands for any run after `=`. What cannot be read is
 //! reported, and the filter before it stays.
+//!
+//! Owns the words of a filter and what they let through. Never touches the table.
 
 use protocol::api::{Health, Schedulable};
 

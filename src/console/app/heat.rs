@@ -2,6 +2,8 @@
 //!
 //! Pure functions of the rows that pass the filter and of the width. The cursor is the table's own selection, so a page
 //! opened from a cell and the table below agree.
+//!
+//! Owns the sizes and the ways of the cursor. Never draws.
 
 use super::App;
 use super::city::City;

@@ -1,6 +1,7 @@
 //! The pages of one kitchen and of one order: what they ask for, and what came back.
 //!
-//! Owns the answers while a page is open. A page asks again every two seconds; what it shows says from when it is.
+//! Owns the answers while a page is open. A page asks again every second; what it shows says from when it is.
+//! Never sends: the model does.
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 //!
 //! Owns the way from a request to what is asked before it is sent, read from the danger in the action table. A key, the
 //! palette and a repetition all come through [`App::propose`].
+//! Never sends what must be confirmed and was not.
 
 use tui_input::Input as Field;
 

@@ -1,6 +1,7 @@
 //! What is not in a kitchen's row: alarms, balancers, and what is to be said of drains, slowness and warm-ups.
 //!
 //! Owns these shapes and how long a remark holds. The feed tells them; a kitchen's own page, asked more often, goes over it.
+//! Never asks for them: the feed tells.
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 //!
 //! Owns which change has an inverse. The inverse is found before the change is sent, because it needs what was true then;
 //! it is offered only after the balancer has said that the change is done.
+//! Never sends it by itself.
 
 use std::time::Duration;
 

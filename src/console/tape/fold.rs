@@ -2,6 +2,7 @@
 //!
 //! Owns what a keyframe holds: the city (folded by [`City`], as live), the link, and the operator's trail. Time passes second
 //! by second, so that a fold from the beginning and one from any keyframe are the same picture.
+//! Never reads a file.
 
 use std::collections::VecDeque;
 use std::time::Duration;

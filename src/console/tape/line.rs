@@ -1,6 +1,7 @@
 //! A line of a recording.
 //!
 //! Owns the words of the file. Unknown keys are passed over, so that a newer file still plays.
+//! Never touches a file.
 
 use protocol::WallTime;
 use protocol::feed::Frame;

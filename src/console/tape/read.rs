@@ -4,6 +4,8 @@
 //! decodes one keyframe and what follows it.
 //!
 //! - What is not as it was written is passed over up to the next whole keyframe, and said with its place.
+//!
+//! Never writes, and never believes a line whose sum is wrong.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};

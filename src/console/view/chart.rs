@@ -6,6 +6,8 @@
 //!    0 ··████████████████   (-5 min .. now)
 //! ```
 //! A column is whole: it begins at a multiple of its width and does not change once it has ended.
+//!
+//! Owns columns and scales. Never counts anything: the series does.
 
 use ratatui::layout::Rect;
 

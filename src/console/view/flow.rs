@@ -11,6 +11,8 @@
 //! ```
 //! Rates between the steps are not in the feed, so they are not here. The balancer's rates and percentiles are of its last ten
 //! seconds, and the title says so.
+//!
+//! Owns the places of the stages. Never computes a figure that the feed does not carry.
 
 use ratatui::layout::Rect;
 

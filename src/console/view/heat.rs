@@ -8,6 +8,8 @@
 //!  · empty ░▒▓█ full ▲ hot ◌ suspected ◐ cordoned ✕ dead
 //!  k0412 Harbor  84 %  3 waiting, 5 cooking of 10  ● alive
 //! ```
+//!
+//! Owns shades, signs and their legend. Never moves the cursor.
 
 use protocol::api::{Health, Schedulable};
 use ratatui::layout::Rect;

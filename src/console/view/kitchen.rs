@@ -11,6 +11,8 @@
 //!   ORDER    STATE    STAGE        ITEMS                        PLACED    TRY
 //! > o812     cooking  cook 2/3     2 pizza, 1 salad             12:41:02      1
 //! ```
+//!
+//! Owns how a page reads. Never asks for what is not there: it says so.
 
 use protocol::api::{DrainView, Health, ItemBody, KitchenView, OrderView};
 use ratatui::layout::Rect;

@@ -2,6 +2,8 @@
 //!
 //! Pure functions of the size and of how many kitchens and zones there are, so that the model can ask how many rows fit.
 //! Below 100x28 panels are parted by rules; from there they have boxes.
+//!
+//! Owns rectangles. Never draws and never knows a figure.
 
 use ratatui::layout::Rect;
 

@@ -8,6 +8,8 @@
 //! ─ audit ────────────────────────────────────────────────────── 12 entries, tab ─
 //! > 12:41:06  9 695 ada    kitchen_scheduling kitchen_4  draining   why: oven check
 //! ```
+//!
+//! Owns the panels of that screen. Never adds the proof up: it is shown as it was told.
 
 use protocol::api::{Health, Proof};
 use ratatui::layout::Rect;

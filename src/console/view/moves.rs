@@ -6,6 +6,8 @@
 //!  kitchen_3 ╌╌╌╌▶    kitchen_4        7      o810 kitchen_1 ▶ kitchen_4 reassign  41 ms overload
 //! ```
 //! A dashed line is a recovery, which is not a migration.
+//!
+//! Owns arrows and their legend. Never counts.
 
 use protocol::api::{HopKind, MoveResult};
 use ratatui::layout::Rect;

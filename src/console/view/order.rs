@@ -13,6 +13,8 @@
 //! ─ history ─────────────────────────────────────────────────────────────────────────
 //!     9 801  12:41:02.120  accepted   ...
 //! ```
+//!
+//! Owns how a page reads. Never asks for what is not there: it says so.
 
 use protocol::OrderState;
 use protocol::api::{ExplainView, HistoryEvent, HopKind, HopView, OrderView};

@@ -12,6 +12,8 @@
 //!  ╰──────────────────────────────────────────────────────────╯
 //! ```
 //! On a small screen what has the focus and the buttons stay.
+//!
+//! Owns its lines and the cursor in them. Never checks what was typed: the form does.
 
 use ratatui::layout::{Position, Rect};
 

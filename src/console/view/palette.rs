@@ -7,6 +7,8 @@
 //!  drain [KITCHEN] [--deadline 30s] [--force] [--reason TEXT]   asks first
 //!  : drain kit
 //! ```
+//!
+//! Owns its rows. Never runs a line.
 
 use ratatui::layout::{Position, Rect};
 

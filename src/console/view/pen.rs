@@ -2,6 +2,7 @@
 //!
 //! Owns clipping, glyphs and looks. Text is either ours (`put`) or [`Untrusted`] (`name`): both stay inside their columns,
 //! and with `--ascii` both are below 0x80.
+//! Never writes data that did not pass `Untrusted`.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -5,6 +5,8 @@
 //! trail        what the operator did and what became of the link, up to this moment
 //! recording    the file: length, speed, keyframes, damage
 //! ```
+//!
+//! Owns the trail and the scrubber. Never reads a file.
 
 use ratatui::layout::Rect;
 

@@ -10,6 +10,8 @@
 //! ```
 //! `·` waits, `─` is held, a number begins a stage, `█` cooks, `▒` was cooked and lost. Where one column is longer than a
 //! span, the later one is drawn: the axis is true, not every span.
+//!
+//! Owns lanes and ticks. Never reads a clock.
 
 use protocol::api::HopKind;
 use ratatui::layout::Rect;

@@ -8,6 +8,8 @@
 //!  moves  ▁ ▁▁  ▁▁▂▂▃▃▅▅▆▆
 //!  p99    ▂▂▂▂▂▂▃▃▃▄▄▅▅▅▆▆               max 4.1 s
 //! ```
+//!
+//! Owns its rows and marks. Never counts: the series does.
 
 use ratatui::layout::Rect;
 

@@ -6,6 +6,8 @@
 //! ```
 //! What does not fit is left out from the least important on; the link and the proof stay. Without a link all but the link is
 //! dimmed.
+//!
+//! Owns which piece goes first when there is no room. Never computes a figure.
 
 use protocol::api::Proof;
 use ratatui::layout::Rect;

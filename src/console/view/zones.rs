@@ -5,6 +5,8 @@
 //! │Downtown  2 ██████████▋··  62  40-97 │
 //! ╰──────────────────────────────────╯
 //! ```
+//!
+//! Owns its lines. Never sums: the city does.
 
 use ratatui::layout::Rect;
 
