@@ -280,5 +280,7 @@ fn hello(number: u64) -> Hello {
         session: number,
         pid: 1,
         version: crate::VERSION.into(),
+        speed_milli: 1_000,
+        stage_timeout_ms: None,
     }
 }

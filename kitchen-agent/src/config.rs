@@ -264,7 +264,10 @@ impl Config {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").into(),
             speed: self.speed,
-            cooking: if self.cook.is_some() { Cooking::Commands } else { Cooking::Simulated },
+            cooking: match self.cook {
+                Some(_) => Cooking::Commands { stage_timeout_ms: Cooking::STAGE_TIMEOUT_MS },
+                None => Cooking::Simulated,
+            },
         }
     }
 }

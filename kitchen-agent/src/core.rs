@@ -84,8 +84,18 @@ impl AgentConfig {
             session: self.session,
             pid: self.pid,
             version: self.version.clone(),
+            speed_milli: milli(self.speed),
+            stage_timeout_ms: match self.cooking {
+                Cooking::Simulated => None,
+                Cooking::Commands { stage_timeout_ms } => Some(stage_timeout_ms),
+            },
         }
     }
+}
+
+/// In thousandths, at least one: the settings allow 0.001 to a million.
+fn milli(speed: f64) -> u32 {
+    (speed * 1_000.0).round().clamp(1.0, f64::from(u32::MAX)) as u32
 }
 
 /// What a stage is.
@@ -94,7 +104,22 @@ pub enum Cooking {
     /// Time passes, by the core's own deadlines; a stage of 0 ms ends in the call that starts it.
     Simulated,
     /// The shell runs a process for each stage and answers with [`Input::StageEnded`].
-    Commands,
+    Commands {
+        /// How long one may run.
+        stage_timeout_ms: u32,
+    },
+}
+
+impl Cooking {
+    /// How long the command of a stage may run unless `--stage-timeout` says otherwise, in milliseconds: a minute is far
+    /// above what a script of a demonstration takes, and a customer still waits.
+    pub const STAGE_TIMEOUT_MS: u32 = 60_000;
+
+    /// Whether stages are commands.
+    #[must_use]
+    pub fn is_commands(self) -> bool {
+        matches!(self, Self::Commands { .. })
+    }
 }
 
 /// What happened outside.

@@ -13,7 +13,7 @@ use crate::ids::{Epoch, FencingToken, KitchenId, OrderId};
 use crate::order::{Item, Priority};
 
 /// The version this program speaks; it changes with any change of a message.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 /// The largest frame, in bytes: 4,000 named leases fit, and a hostile peer cannot make us buffer more.
 pub const FRAME_MAX: usize = 64 * 1024;
 /// The most leases named in one heartbeat; a larger kitchen sends several.
@@ -69,6 +69,11 @@ pub struct Hello {
     pub pid: u32,
     /// The agent's own code version, for people.
     pub version: String,
+    /// How fast it cooks, in thousandths: 1,000 is the menu's time for a stage, 5,000 a fifth of it; never 0.
+    pub speed_milli: u32,
+    /// How long a stage may take when it is a command of the operator's, in milliseconds; absent where cooking is
+    /// simulated, for then the menu and the speed say it.
+    pub stage_timeout_ms: Option<u32>,
 }
 
 /// From an agent to its balancer.

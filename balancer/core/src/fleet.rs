@@ -63,6 +63,9 @@ impl Core {
         if !(1..=hello.capacity).contains(&hello.stations) {
             return Err(format!("KITCHEN_STATIONS {} is not in 1 to the capacity {}", hello.stations, hello.capacity));
         }
+        if hello.speed_milli == 0 || hello.stage_timeout_ms == Some(0) {
+            return Err("SPEED and --stage-timeout cannot be 0: nothing would ever be cooked".into());
+        }
         let zone =
             city.zones.iter().position(|zone| zone.name == hello.zone).and_then(|index| u16::try_from(index).ok());
         let zone = zone.ok_or_else(|| {

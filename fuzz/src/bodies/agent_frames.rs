@@ -73,6 +73,8 @@ fn hello(number: u64) -> Hello {
         session: 7,
         pid: 7,
         version: "fuzz".into(),
+        speed_milli: 1_000,
+        stage_timeout_ms: None,
     }
 }
 

@@ -15,7 +15,7 @@ use protocol::link::{AgentMessage, LeaseName, PAUSE_MAX_MS, StayReason};
 
 use super::beat::millis;
 use super::lease::{Held, Place};
-use super::{Agent, Cooking, Effect};
+use super::{Agent, Effect};
 
 impl Agent {
     /// Pauses the order at its next checkpoint, at most so much later; or says why not.
@@ -76,7 +76,7 @@ impl Agent {
         if let Some(due) = held.due.take() {
             self.due.remove(&(due, order));
         }
-        if self.config.cooking == Cooking::Commands {
+        if self.config.cooking.is_commands() {
             self.outbox.push(Effect::KillStage { lease });
         }
         self.pause(order);

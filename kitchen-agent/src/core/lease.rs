@@ -12,7 +12,7 @@ use protocol::link::{AgentMessage, Cook, DeclineReason, KeepReason, LeaseName, p
 use protocol::{OrderId, Priority};
 
 use super::outbox::Trail;
-use super::{Agent, Cooking, Effect, UNSETTLED_MAX};
+use super::{Agent, Effect, UNSETTLED_MAX};
 
 /// Leases given back on one connection that are remembered: far more than one kitchen holds.
 const GIVEN_BACK_MAX: usize = 16_384;
@@ -232,7 +232,7 @@ impl Agent {
     /// Takes the order out and ends its stage, if one runs.
     pub(super) fn stop(&mut self, order: OrderId) {
         let Some(held) = self.take_out(order) else { return };
-        if held.place.is_station() && self.config.cooking == Cooking::Commands {
+        if held.place.is_station() && self.config.cooking.is_commands() {
             self.outbox.push(Effect::KillStage { lease: held.cook.lease });
         }
     }

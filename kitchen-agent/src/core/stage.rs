@@ -9,7 +9,7 @@ use protocol::link::{AgentMessage, LeaseName};
 
 use super::lease::{Held, Place};
 use super::report::{Outcome, Report};
-use super::{Agent, Cooking, Effect};
+use super::{Agent, Effect};
 
 impl Agent {
     /// Gives each free station the next order: what goes ahead of the line, high priority, then the older order.
@@ -58,7 +58,7 @@ impl Agent {
                 return self.pause(order);
             }
             held.stage_began = from;
-            if self.config.cooking == Cooking::Commands {
+            if self.config.cooking.is_commands() {
                 return self.run_command(order);
             }
             let end = from + simulated(stage.ms, self.config.speed);

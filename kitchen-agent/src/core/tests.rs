@@ -82,7 +82,10 @@ impl Story {
 
     /// Welcomed, and its commands run outside.
     fn with_commands() -> Self {
-        Self::welcomed(AgentConfig { cooking: Cooking::Commands, ..config() })
+        Self::welcomed(AgentConfig {
+            cooking: Cooking::Commands { stage_timeout_ms: Cooking::STAGE_TIMEOUT_MS },
+            ..config()
+        })
     }
 
     fn connect(&mut self) {

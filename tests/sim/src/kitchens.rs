@@ -136,7 +136,11 @@ impl World {
             pid: kitchen.pid(number),
             version: "sim".into(),
             speed: params.speed / kitchen.grey,
-            cooking: if params.commands { Cooking::Commands } else { Cooking::Simulated },
+            cooking: if params.commands {
+                Cooking::Commands { stage_timeout_ms: Cooking::STAGE_TIMEOUT_MS }
+            } else {
+                Cooking::Simulated
+            },
         };
         kitchen.agent = Some(Agent::new(config));
         kitchen.paused = false;

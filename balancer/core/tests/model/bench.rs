@@ -285,6 +285,8 @@ impl Bench {
             session,
             pid: session as u32,
             version: "test".into(),
+            speed_milli: 1_000,
+            stage_timeout_ms: None,
         };
         self.connections.insert(connection, usize::from(kitchen));
         let out = self.give(Input::Join { connection, hello: Box::new(hello) });

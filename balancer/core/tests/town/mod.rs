@@ -148,6 +148,8 @@ impl Town {
             session,
             pid: 1,
             version: "test".into(),
+            speed_milli: 1_000,
+            stage_timeout_ms: None,
         };
         self.input(Input::Join { connection, hello: Box::new(hello) });
     }
