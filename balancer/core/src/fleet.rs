@@ -112,6 +112,7 @@ impl Core {
         link.connection = Some(connection);
         link.heard = Some(now.mono);
         link.pid = hello.pid;
+        (link.speed_milli, link.stage_timeout_ms) = (hello.speed_milli, hello.stage_timeout_ms);
         link.suspected = false;
         link.closing = false;
         link.deaf = false;

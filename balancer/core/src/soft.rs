@@ -33,6 +33,10 @@ pub(crate) struct Link {
     pub(crate) seq: u64,
     /// The process, for people.
     pub(crate) pid: u32,
+    /// How fast it cooks by its own word, in thousandths; 0 before its hello to this leader.
+    pub(crate) speed_milli: u32,
+    /// How long one of its commands may take, in milliseconds; none where cooking is simulated.
+    pub(crate) stage_timeout_ms: Option<u32>,
     /// Shown as suspected.
     pub(crate) suspected: bool,
     /// The agent has said that it ends; nothing new until it says hello again.
