@@ -32,7 +32,7 @@ use crate::load::LoadArgs;
 use crate::output::{self, Format, Table};
 use crate::roles;
 use crate::system_test::TestArgs;
-pub use args::{DataDir, Print, Reach, duration, positive};
+pub use args::{DataDir, Print, Reach, duration, within};
 pub use failure::{ABORTED, FAILED, Failure, UNREACHABLE, USAGE};
 use local::Look;
 

@@ -22,12 +22,13 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use protocol::OrderId;
 use protocol::api::PlaceOrder;
+use protocol::bounds;
 use protocol::order::BATCH_MAX;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use crate::cli::{ABORTED, FAILED, Failure, Print, Reach, duration, positive};
+use crate::cli::{ABORTED, FAILED, Failure, Print, Reach, duration, within};
 use crate::client::{Client, feed, fresh_key};
 use crate::output;
 use demand::Demand;
@@ -56,7 +57,7 @@ pub struct LoadArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=BATCH))]
     pub batch: u32,
     /// Orders a second, whoever answers (open model); --users has no meaning then
-    #[arg(long, value_name = "R", value_parser = positive)]
+    #[arg(long, value_name = "R", value_parser = within(bounds::LOAD_RATE))]
     pub rate: Option<f64>,
     /// The same seed asks for the same dishes
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -103,6 +103,23 @@ async fn a_city_or_directory_that_cannot_be_starts_nothing() {
     remove(&dir);
 }
 
+#[test]
+fn a_number_that_is_none_is_a_usage_error_that_says_the_range() {
+    for (args, range) in [
+        (vec!["load", "--rate", "1e-300"], "from 0.001 to 1000000 orders a second"),
+        (vec!["load", "--rate", "1e-20"], "from 0.001 to 1000000 orders a second"),
+        (vec!["load", "--timeout", "1e19"], "at most a year"),
+        (vec!["rush", "--rate", "inf"], "from 0.1 to 100000 orders a second"),
+        (vec!["up", "--speed", "nan"], "times the menu's speed"),
+        (vec!["up", "--rate=-1"], "from 0 to 100000 orders a second"),
+        (vec!["policy", "--overload-threshold", "nan"], "from 0 to 1"),
+        (vec!["balancer", "--available-threshold", "nan"], "available_threshold must be 0 to 1"),
+    ] {
+        let said = fails(&args);
+        assert!(said.contains(range) && !said.contains("panicked"), "{args:?}: {said}");
+    }
+}
+
 #[tokio::test]
 async fn a_failing_command_is_a_failed_attempt_with_its_output_and_three_set_the_order_aside() {
     let dir = fresh_dir("cook");

@@ -77,9 +77,33 @@ pub enum BadConfig {
     /// Weights or thresholds that cannot be.
     #[error("the policy settings cannot be used: {0}")]
     BadPolicy(String),
+    /// A variable that asks for what this program cannot do: ignored, it would look as if it did.
+    #[error("{0} is set, but {1}: unset it")]
+    NotBuilt(&'static str, &'static str),
     /// The name cannot be shown.
     #[error("the balancer's id {0}")]
     BadId(protocol::text::BadText),
+}
+
+/// Variables that others of its kind know and this program cannot obey.
+const NOT_BUILT: [(&str, &str); 4] = [
+    ("DATABASE_URL", "the ledger is a directory (DATA_DIR); there is no PostgreSQL store yet"),
+    ("REDIS_URL", "nothing is kept in Redis yet"),
+    ("API_KEY_FILE", "there are no keys yet, so it would protect nothing"),
+    ("ADVERTISE_URL", "leader and standby are on one machine, and others reach this one at its LISTEN address"),
+];
+
+/// Refuses to begin where a variable asks for what cannot be done; `set` says what a variable holds.
+fn refuse_what_is_not_built(set: impl Fn(&str) -> Option<String>) -> Result<(), BadConfig> {
+    let set = |name: &str| set(name).filter(|value| !value.is_empty());
+    if let Some((name, why)) = NOT_BUILT.into_iter().find(|(name, _)| set(name).is_some()) {
+        return Err(BadConfig::NotBuilt(name, why));
+    }
+    let off = |value: &String| matches!(value.to_ascii_lowercase().as_str(), "false" | "0" | "no" | "off");
+    match set("PROMETHEUS_ENABLED").filter(off) {
+        Some(_) => Err(BadConfig::NotBuilt("PROMETHEUS_ENABLED", "/metrics is always there and cannot be turned off")),
+        None => Ok(()),
+    }
 }
 
 impl Args {
@@ -91,6 +115,7 @@ impl Args {
         if !self.listen.ip().is_loopback() && !self.insecure_lab {
             return Err(BadConfig::NotLoopback(self.listen));
         }
+        refuse_what_is_not_built(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))?;
         protocol::text::check(&self.id, 32).map_err(BadConfig::BadId)?;
         let policy = self.policy();
         balancer_core::policy::check(&policy).map_err(BadConfig::BadPolicy)?;
@@ -115,12 +140,54 @@ impl Args {
             algorithm: self.policy,
             weights,
             overload_threshold: self.overload_threshold,
-            calm_threshold: defaults
-                .calm_threshold
-                .clamp(self.available_threshold, self.overload_threshold.max(self.available_threshold)),
+            // Between the two, whatever they are: what cannot be is refused with its own name.
+            calm_threshold: defaults.calm_threshold.max(self.available_threshold).min(self.overload_threshold),
             available_threshold: self.available_threshold,
             max_migrations_per_cycle: self.max_migrations_per_cycle,
             ..defaults
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn refusal(flags: &[&str]) -> String {
+        let line =
+            Line::try_parse_from(std::iter::once("balancer").chain(flags.iter().copied())).expect("flags that exist");
+        line.args.check().expect_err("it cannot be used").to_string()
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_refused_and_never_a_panic() {
+        for flags in [["--available-threshold", "nan"], ["--overload-threshold", "inf"], ["--available-threshold", "2"]]
+        {
+            let said = refusal(&flags);
+            assert!(said.contains(&flags[0][2..].replace('-', "_")), "{flags:?}: {said}");
+        }
+        assert!(refusal(&["--load-weight", "nan"]).contains("weights"));
+    }
+
+    #[test]
+    fn what_cannot_be_obeyed_refuses_the_start() {
+        let with = |name: &'static str, value: &'static str| {
+            refuse_what_is_not_built(|asked| (asked == name).then(|| value.to_owned()))
+        };
+        for (name, _) in NOT_BUILT {
+            let said = with(name, "something").expect_err(name).to_string();
+            assert!(said.contains(name) && said.contains("unset it"), "{said}");
+            assert!(with(name, "").is_ok(), "an empty variable asks for nothing");
+        }
+        assert!(with("PROMETHEUS_ENABLED", "false").is_err());
+        assert!(with("PROMETHEUS_ENABLED", "true").is_ok());
     }
 }

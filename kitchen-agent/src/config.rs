@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use protocol::KitchenId;
+use protocol::bounds::SPEED;
 use protocol::city::{CAPACITY_MAX, NAME_MAX, default_stations};
 use protocol::text;
 use serde::Deserialize;
@@ -16,8 +17,6 @@ use crate::core::{AgentConfig, Cooking};
 
 /// The most specialties of one kitchen: its hello has to fit in a frame.
 const SPECIALTIES_MAX: usize = 256;
-/// The slowest and the fastest kitchen: beyond them a stage would outlast a day or be shorter than a timer's tick.
-const SPEED: std::ops::RangeInclusive<f64> = 0.001..=1e6;
 /// The largest configuration file, in bytes.
 const FILE_MAX: u64 = 64 * 1024;
 
@@ -130,6 +129,9 @@ pub enum BadConfig {
         /// What is wrong, and what would be right.
         why: String,
     },
+    /// A variable that asks for what this program cannot do: ignored, it would look as if it did.
+    #[error("JOIN_TOKEN_FILE is set, but there are no join tokens yet, so it would protect nothing: unset it")]
+    JoinToken,
     /// A balancer's address that cannot be used.
     #[error("LOAD_BALANCER_URL: {0}")]
     Address(#[from] BadAddress),
@@ -185,6 +187,9 @@ impl Args {
     /// # Errors
     /// Names the setting, what is wrong with it, and what would be right.
     pub fn resolve(self) -> Result<Config, BadConfig> {
+        if std::env::var_os("JOIN_TOKEN_FILE").is_some_and(|path| !path.is_empty()) {
+            return Err(BadConfig::JoinToken);
+        }
         let file = self.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
         self.over(file).checked()
     }
@@ -223,9 +228,7 @@ impl Args {
         check_specialties(&specialties)?;
         let balancers = split(&self.balancers.unwrap_or_else(|| "http://127.0.0.1:8080".into()));
         let speed = self.speed.unwrap_or(1.0);
-        if !SPEED.contains(&speed) {
-            return Err(value("SPEED", format!("is {speed}: use {} to {}", SPEED.start(), SPEED.end())));
-        }
+        SPEED.check(speed).map_err(|_| value("SPEED", format!("is {speed}: use {} to {}", SPEED.low, SPEED.high)))?;
         let log_level = self.log_level.unwrap_or_else(|| "info".into());
         crate::logging::filter(&log_level).map_err(|why| value("LOG_LEVEL", why))?;
         if self.cook.as_deref().is_some_and(|command| command.trim().is_empty()) {

@@ -4,6 +4,7 @@
 //! Never decides anything, never opens a socket: a program that links only this crate can talk to the system.
 
 pub mod api;
+pub mod bounds;
 pub mod city;
 pub mod feed;
 pub mod ids;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use protocol::api::ItemBody;
+use protocol::bounds::{self, Bound};
 use protocol::order::QUANTITY_MAX;
 
 use super::failure::Failure;
@@ -90,10 +91,11 @@ pub fn operator(flag: Option<String>) -> Option<String> {
 /// # Errors
 /// Says what would be right.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).map_err(|_| "a duration is not negative".into());
-    }
-    humantime::parse_duration(text).map_err(|_| "a duration is written like 30s, 2m or 500ms".into())
+    let read = match text.parse::<f64>() {
+        Ok(seconds) => bounds::SECONDS.check(seconds).ok().map(Duration::from_secs_f64),
+        Err(_) => humantime::parse_duration(text).ok().filter(|long| bounds::SECONDS.check(long.as_secs_f64()).is_ok()),
+    };
+    read.ok_or_else(|| "a duration is written like 30s, 2m or 500ms, and is at most a year".into())
 }
 
 /// `pizza` or `pizza:2`.
@@ -114,22 +116,9 @@ pub fn item(text: &str) -> Result<ItemBody, String> {
     Ok(ItemBody { dish: dish.to_owned(), quantity })
 }
 
-/// A positive finite number.
-///
-/// # Errors
-/// Says what would be right.
-pub fn positive(text: &str) -> Result<f64, String> {
-    let number = text.parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
-    number.ok_or_else(|| "a number above 0".into())
-}
-
-/// A finite number that is not negative.
-///
-/// # Errors
-/// Says what would be right.
-pub fn not_negative(text: &str) -> Result<f64, String> {
-    let number = text.parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
-    number.ok_or_else(|| "a number, 0 or above".into())
+/// A number within its range, for `value_parser`.
+pub fn within(bound: Bound) -> impl Fn(&str) -> Result<f64, String> + Clone + Send + Sync + 'static {
+    move |text| bound.read(text)
 }
 
 #[cfg(test)]
@@ -141,7 +130,7 @@ mod tests {
         for (text, ms) in [("30s", 30_000), ("2m", 120_000), ("1m30s", 90_000), ("500ms", 500), ("5", 5_000)] {
             assert_eq!(duration(text), Ok(Duration::from_millis(ms)), "{text}");
         }
-        for bad in ["", "-1", "soon", "3 parsecs"] {
+        for bad in ["", "-1", "nan", "1e19", "400days", "soon", "3 parsecs"] {
             assert!(duration(bad).is_err(), "{bad}");
         }
     }

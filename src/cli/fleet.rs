@@ -9,7 +9,7 @@ use protocol::KitchenId;
 use protocol::api::{BalancerView, KitchenView, RushView, StartRush, Status as StatusView};
 use protocol::api::{Drain as DrainBody, Kitchens as KitchensView, Migrations as MigrationsView, Proof as ProofView};
 
-use super::args::{Print, Reach, duration, positive};
+use super::args::{Print, Reach, duration, within};
 use super::failure::Failure;
 use crate::output::{self, Table, ms, or_dash, pairs, percent};
 
@@ -204,7 +204,7 @@ pub struct Rush {
     #[command(subcommand)]
     pub(super) stop: Option<RushCommand>,
     /// Orders a second
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, value_name = "N", value_parser = within(protocol::bounds::RUSH_RATE))]
     pub rate: Option<f64>,
     /// How long
     #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = duration)]

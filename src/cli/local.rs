@@ -6,11 +6,12 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
+use protocol::bounds;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, timeout};
 
-use super::args::{DataDir, Print, Reach, duration, not_negative, operator, positive};
+use super::args::{DataDir, Print, Reach, duration, operator, within};
 use super::failure::Failure;
 use crate::city::control::{By, Supervisor};
 use crate::city::plan::BALANCERS_MAX;
@@ -161,7 +162,7 @@ pub struct CityArgs {
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=i64::from(BALANCERS_MAX)))]
     pub balancers: u16,
     /// Kitchens cook so many times faster
-    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = positive)]
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = within(bounds::SPEED))]
     pub speed: f64,
     /// A city file instead of the built-in city
     #[arg(long, value_name = "FILE")]
@@ -180,7 +181,7 @@ pub struct Up {
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
     /// Orders a second that the city makes by itself
-    #[arg(long, value_name = "N", default_value_t = 0.0, value_parser = not_negative)]
+    #[arg(long, value_name = "N", default_value_t = 0.0, value_parser = within(bounds::FLOW_RATE))]
     pub rate: f64,
     #[command(flatten)]
     pub(super) data: DataDir,
@@ -238,7 +239,7 @@ pub struct Demo {
     #[arg(long, default_value_t = 0)]
     pub port: u16,
     /// Orders a second that the city makes by itself
-    #[arg(long, value_name = "N", default_value_t = 3.0, value_parser = not_negative)]
+    #[arg(long, value_name = "N", default_value_t = 3.0, value_parser = within(bounds::FLOW_RATE))]
     pub rate: f64,
     /// Keep the data here [default: a temporary directory, removed at the end]
     #[arg(long, value_name = "DIR")]

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use clap::Args;
 use protocol::api::{Algorithm, PolicyChange, PolicyView, Weights};
+use protocol::bounds;
 
-use super::args::{Print, Reach, duration, not_negative};
+use super::args::{Print, Reach, duration, within};
 use super::failure::Failure;
 use crate::output::{self, ms, pairs, percent};
 
@@ -24,16 +25,16 @@ pub struct Policy {
     #[arg(long, value_name = "TIME", value_parser = time_scale)]
     pub time_scale: Option<TimeScale>,
     /// Scale of the distance term
-    #[arg(long, value_name = "KM", value_parser = not_negative)]
+    #[arg(long, value_name = "KM", value_parser = within(bounds::DISTANCE_SCALE))]
     pub distance_scale_km: Option<f64>,
     /// A kitchen above this gives orders away ...
-    #[arg(long, value_name = "RATIO", value_parser = not_negative)]
+    #[arg(long, value_name = "RATIO", value_parser = within(bounds::RATIO))]
     pub overload_threshold: Option<f64>,
     /// ... until it is below this
-    #[arg(long, value_name = "RATIO", value_parser = not_negative)]
+    #[arg(long, value_name = "RATIO", value_parser = within(bounds::RATIO))]
     pub calm_threshold: Option<f64>,
     /// Only kitchens below this are targets
-    #[arg(long, value_name = "RATIO", value_parser = not_negative)]
+    #[arg(long, value_name = "RATIO", value_parser = within(bounds::RATIO))]
     pub available_threshold: Option<f64>,
     /// Orders per source and cycle
     #[arg(long, value_name = "N")]
@@ -137,7 +138,7 @@ fn policy_pairs(policy: &PolicyView) -> String {
 fn weights(text: &str) -> Result<Weights, String> {
     let mend = || "four numbers, 0 or above: load,specialty,time,distance, like 0.4,0.3,0.2,0.1".to_owned();
     let numbers: Vec<f64> =
-        text.split(',').map(|part| not_negative(part.trim())).collect::<Result<_, _>>().map_err(|_| mend())?;
+        text.split(',').map(|part| bounds::WEIGHT.read(part)).collect::<Result<_, _>>().map_err(|_| mend())?;
     match numbers[..] {
         [load, specialty, time, distance] => Ok(Weights { load, specialty, time, distance }),
         _ => Err(mend()),

@@ -123,7 +123,7 @@ pub struct Replay {
     #[arg(long, value_name = "TIME", value_parser = parse_at)]
     pub at: Option<At>,
     /// So many times as fast: 0.25 to 64
-    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = super::args::positive)]
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = super::args::within(protocol::bounds::REPLAY_SPEED))]
     pub speed: f64,
     #[command(flatten)]
     pub(super) look: Look,

@@ -12,6 +12,7 @@
 //! to the last bit. Floats would round `a + b` and `a + c` to the same sum and break a tie in one of them only.
 
 use protocol::api::{PolicyView, Weights};
+use protocol::bounds;
 
 /// A term of 1: 20 bits, so that the largest weighted sum (2^20 * 10^4) is far from overflow in 64 bits.
 pub const ONE: u64 = 1 << 20;
@@ -84,9 +85,7 @@ pub fn distance_term(km: f64, scale_km: f64) -> u64 {
 pub fn check(policy: &PolicyView) -> Result<(), String> {
     let weights = policy.weights;
     let each = [weights.load, weights.specialty, weights.time, weights.distance];
-    if each.iter().any(|weight| !weight.is_finite() || *weight < 0.0 || *weight > 1e6)
-        || each.iter().sum::<f64>() <= 0.0
-    {
+    if each.iter().any(|weight| bounds::WEIGHT.check(*weight).is_err()) || each.iter().sum::<f64>() <= 0.0 {
         return Err("weights must be 0 to 1000000, and at least one above 0".into());
     }
     let ratios = [
@@ -94,14 +93,14 @@ pub fn check(policy: &PolicyView) -> Result<(), String> {
         ("calm_threshold", policy.calm_threshold),
         ("available_threshold", policy.available_threshold),
     ];
-    if let Some((name, _)) = ratios.iter().find(|(_, ratio)| !(0.0..=1.0).contains(ratio)) {
+    if let Some((name, _)) = ratios.iter().find(|(_, ratio)| bounds::RATIO.check(*ratio).is_err()) {
         return Err(format!("{name} must be 0 to 1"));
     }
     if !(policy.available_threshold <= policy.calm_threshold && policy.calm_threshold <= policy.overload_threshold) {
         return Err("thresholds must rise: available_threshold, calm_threshold, overload_threshold".into());
     }
-    if !(0.001..=10_000.0).contains(&policy.distance_scale_km) {
-        return Err("distance_scale_km must be 0.001 to 10000".into());
+    if let Err(bound) = bounds::DISTANCE_SCALE.check(policy.distance_scale_km) {
+        return Err(format!("distance_scale_km must be {bound}"));
     }
     if policy.time_scale_ms.is_some_and(|scale| !(1..=86_400_000).contains(&scale)) {
         return Err("time_scale_ms must be 1 to 86400000, or null for the fleet's median".into());

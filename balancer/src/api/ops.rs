@@ -7,6 +7,7 @@ use balancer_core::{Input, Now, Refused};
 use hyper::Request;
 use hyper::body::Incoming;
 use protocol::api::{Migrations, PolicyChange, PolicyView, StartRush};
+use protocol::bounds;
 
 use super::answer::Answer;
 use super::orders::{answer, json, operator, pairs};
@@ -91,8 +92,8 @@ pub(super) async fn start_rush(hub: &Arc<Hub>, request: Request<Incoming>) -> An
         Ok(rush) => rush,
         Err(problem) => return problem.into(),
     };
-    if !(0.1..=100_000.0).contains(&rate) {
-        return problem::invalid("rate", "rate is 0.1 to 100000 orders a second").into();
+    if let Err(bound) = bounds::RUSH_RATE.check(rate) {
+        return problem::invalid("rate", format!("rate is {bound}")).into();
     }
     if !(1..=3_600).contains(&for_s) {
         return problem::invalid("for_s", "for_s is 1 to 3600 seconds").into();

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use protocol::api::{Algorithm, ItemBody, PolicyChange, Weights};
+use protocol::bounds::{self, Bound};
 use protocol::order::QUANTITY_MAX;
 use protocol::{KitchenId, OrderId};
 
@@ -91,7 +92,7 @@ fn rush(said: &Said) -> Result<Command, String> {
         Some(other) => return Err(format!("rush takes `stop` or options, not `{}`", show(other))),
         None => {}
     }
-    let rate = said.option("--rate").map(|word| number(word, 0.1, 100_000.0)).transpose()?;
+    let rate = said.option("--rate").map(|word| number(word, bounds::RUSH_RATE)).transpose()?;
     let for_s = said.option("--for").map(millis).transpose()?.map(|ms| ms.div_ceil(1_000));
     if for_s.is_some_and(|seconds| !(1..=3_600).contains(&seconds)) {
         return Err("--for is 1 s to 1 h".to_owned());
@@ -126,7 +127,7 @@ fn item(word: &str) -> Result<ItemBody, String> {
 }
 
 fn policy(said: &Said) -> Result<PolicyChange, String> {
-    let ratio = |name: &str| said.option(name).map(|word| number(word, 0.0, 1.0)).transpose();
+    let ratio = |name: &str| said.option(name).map(|word| number(word, bounds::RATIO)).transpose();
     let switch = |name: &str| said.option(name).map(yes_or_no).transpose();
     let time = |name: &str| said.option(name).map(millis).transpose();
     let count = |name: &str| {
@@ -137,7 +138,10 @@ fn policy(said: &Said) -> Result<PolicyChange, String> {
         algorithm: said.option("--algorithm").map(str::parse::<Algorithm>).transpose()?,
         weights: said.option("--weights").map(weights).transpose()?,
         time_scale_ms: said.option("--time-scale").map(time_scale).transpose()?,
-        distance_scale_km: said.option("--distance-scale-km").map(|word| number(word, 0.0, 1e9)).transpose()?,
+        distance_scale_km: said
+            .option("--distance-scale-km")
+            .map(|word| number(word, bounds::DISTANCE_SCALE))
+            .transpose()?,
         overload_threshold: ratio("--overload-threshold")?,
         calm_threshold: ratio("--calm-threshold")?,
         available_threshold: ratio("--available-threshold")?,
@@ -166,7 +170,7 @@ fn time_scale(text: &str) -> Result<Option<u64>, String> {
 }
 
 fn weights(text: &str) -> Result<Weights, String> {
-    let parts: Vec<f64> = text.split(',').map_while(|part| number(part, 0.0, 1e9).ok()).collect();
+    let parts: Vec<f64> = text.split(',').map_while(|part| number(part, bounds::WEIGHT).ok()).collect();
     match (parts.as_slice(), text.split(',').count()) {
         ([load, specialty, time, distance], 4) => {
             Ok(Weights { load: *load, specialty: *specialty, time: *time, distance: *distance })
@@ -175,9 +179,8 @@ fn weights(text: &str) -> Result<Weights, String> {
     }
 }
 
-fn number(text: &str, low: f64, high: f64) -> Result<f64, String> {
-    let number = text.parse::<f64>().ok().filter(|number| (low..=high).contains(number));
-    number.ok_or_else(|| format!("`{}` is not a number from {low} to {high}", show(text)))
+fn number(text: &str, bound: Bound) -> Result<f64, String> {
+    bound.read(text).map_err(|bound| format!("`{}` is not {bound}", show(text)))
 }
 
 fn yes_or_no(text: &str) -> Result<bool, String> {
@@ -187,7 +190,7 @@ fn yes_or_no(text: &str) -> Result<bool, String> {
 fn millis(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{}` is no duration; written like 30s, 2m or 500ms", show(text));
     let duration = match text.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).map_err(|_| wrong())?,
+        Ok(seconds) => bounds::SECONDS.check(seconds).map(Duration::from_secs_f64).map_err(|_| wrong())?,
         Err(_) => humantime::parse_duration(text).map_err(|_| wrong())?,
     };
     u64::try_from(duration.as_millis()).map_err(|_| wrong())
