@@ -9,6 +9,7 @@ mod pty;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use fake_feed::{FakeFeed, Load};
 use pty::{PATIENCE, Pty, is_given_back};
@@ -72,7 +73,7 @@ fn until_stopped(pty: &Pty) {
     while !std::fs::read_to_string(&stat).is_ok_and(|text| text.rsplit(") ").next().is_some_and(|t| t.starts_with('T')))
     {
         assert!(began.elapsed() < PATIENCE, "it has not stopped");
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -120,6 +121,59 @@ fn a_dead_server_is_shown_and_the_picture_stays() {
     pty.type_keys("q");
     assert!(pty.until_ended().success());
     assert_restored(&pty);
+}
+
+/// What terminals say without having been asked by the console, late or to a program that ran before.
+const REPLIES: [&str; 8] = [
+    "\u{1b}P>|Contour 0.4.3\u{1b}\\",
+    "\u{1b}P1$r0;38;2;1;2;3m\u{1b}\\",
+    "\u{1b}]11;rgb:1d1d/2020/2121\u{1b}\\",
+    "\u{1b}]11;rgb:1d1d/2020/2121\u{7}",
+    "\u{1b}_Gi=31;OK\u{1b}\\",
+    "\u{1b}[?62;22c",
+    "\u{1b}[12;40R\u{1b}[I",
+    "\u{1b}[?2026;2$y",
+];
+
+/// The keys that a recording says were taken.
+fn keys_of(tape: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(tape).expect("a recording");
+    let lines = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    lines.filter_map(|line| Some(line.get("key")?.as_str()?.to_owned())).collect()
+}
+
+#[test]
+fn what_the_terminal_says_is_never_taken_for_keys() {
+    let feed = FakeFeed::start(QUIET);
+    let folder = tempfile::tempdir().expect("a folder");
+    // On the table, on another screen, in a command line, in a filter.
+    for (index, (open, close)) in [("", ""), ("5", "1"), (":", "\u{1b}"), ("/", "\u{1b}")].into_iter().enumerate() {
+        let tape = folder.path().join(format!("{index}.tape"));
+        let args = ["console", "--balancer", &feed.url, "--record", tape.to_str().expect("a path")];
+        let mut pty = Pty::start(Path::new(CHEF), &args, &[], SIZE);
+        pty.until_shows("kitchen_3");
+        pty.type_keys(open);
+        for reply in REPLIES {
+            pty.type_keys(reply);
+            for at in 2..reply.len() {
+                pty.type_keys(&reply[..at]);
+                std::thread::sleep(Duration::from_millis(if at % 8 == 3 { 120 } else { 3 }));
+                pty.type_keys(&reply[at..]);
+            }
+        }
+        pty.type_keys(close);
+        // A lone introducer swallows nothing of what is typed a second later.
+        std::thread::sleep(Duration::from_millis(200));
+        pty.type_keys("\u{1b}P");
+        std::thread::sleep(Duration::from_millis(1_000));
+        pty.type_keys("q");
+        assert!(pty.until_ended().success(), "{open:?}");
+        let keys = keys_of(&tape);
+        let esc = close.replace('\u{1b}', "esc");
+        let expected: Vec<&str> = [open, &esc, "q"].into_iter().filter(|key| !key.is_empty()).collect();
+        assert_eq!(keys, expected, "behind {open:?}");
+        assert_restored(&pty);
+    }
 }
 
 #[test]

@@ -6,14 +6,11 @@
 //! - A blocked terminal holds up all of this, the reading of the feed too: the balancer cuts off a reader that is seconds behind,
 //!   and it comes back with a snapshot. Nothing is queued for the screen.
 
-use std::future::poll_fn;
 use std::io::{self, IsTerminal, Write};
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use color_eyre::eyre::eyre;
-use crossterm::event::{Event, EventStream};
-use futures_util::StreamExt;
+use crossterm::event::Event;
 use ratatui::Terminal;
 use ratatui::layout::Size;
 use tokio::sync::mpsc::{Receiver, Sender};
@@ -28,6 +25,7 @@ use super::signals::{Signals, Told};
 use super::tape::{BadTape, Recorder, Said};
 use super::terminal::{self, FrameBackend, Guard};
 use super::theme::Theme;
+use super::tty::Keys;
 use super::view;
 
 /// The most inputs folded before drawing: a flood must not keep the screen from being drawn.
@@ -203,7 +201,7 @@ async fn drive(
     let mut console = Console::new(app, terminal::output()?, None, wiring.fps)?;
     (console.deck, console.recorder) = (wiring.deck, wiring.recorder);
     let clipboard = Clipboard::from_env(|name| std::env::var(name).ok());
-    let mut keys = EventStream::new();
+    let mut keys = Keys::open()?;
     let mut feeding = console.deck.is_none();
     loop {
         console.play(began.elapsed());
@@ -240,7 +238,7 @@ async fn drive(
             () = tokio::time::sleep(wake.unwrap_or(Duration::MAX)), if wake.is_some() => inputs.push(Input::Tick),
         }
         while inputs.len() < BATCH
-            && let Some(Ok(event)) = waiting(&mut keys).await
+            && let Some(Ok(event)) = keys.ready()
         {
             inputs.extend(input(event));
         }
@@ -283,16 +281,6 @@ async fn drive(
 fn hear_mouse(hear: bool) -> io::Result<()> {
     let sequence: &[u8] = if hear { b"\x1b[?1000h\x1b[?1006h" } else { b"\x1b[?1006l\x1b[?1000l" };
     terminal::output()?.write_all(sequence)
-}
-
-/// An event that is there already. Asked with the waker of this task: the stream keeps the first waker it was given while it
-/// waits, and one that wakes nobody (`now_or_never`) would hold the next key back until something else happens.
-async fn waiting(keys: &mut EventStream) -> Option<io::Result<Event>> {
-    poll_fn(|context| match keys.poll_next_unpin(context) {
-        Poll::Ready(event) => Poll::Ready(event),
-        Poll::Pending => Poll::Ready(None),
-    })
-    .await
 }
 
 /// `CHEF_TEST_PANIC=draw` or `task` panics there with the first frame, so that a test can see the terminal come back.

@@ -7,6 +7,7 @@ pub mod actions;
 pub mod app;
 pub mod clipboard;
 pub mod color;
+pub mod decoder;
 pub mod event_loop;
 pub mod keymap;
 pub mod link;
@@ -19,6 +20,7 @@ pub mod symbols;
 pub mod tape;
 pub mod terminal;
 pub mod theme;
+mod tty;
 pub mod untrusted;
 pub mod view;
 
