@@ -35,6 +35,7 @@ use crate::system_test::TestArgs;
 pub use args::{DataDir, Print, Reach, duration, within};
 pub use failure::{ABORTED, FAILED, Failure, UNREACHABLE, USAGE};
 use local::Look;
+pub(crate) use local::Stop;
 
 /// Distributed Chef: a dependable order dispatcher, its console, and a whole city on one machine.
 ///

@@ -9,5 +9,6 @@ pub mod client;
 pub mod console;
 pub mod load;
 pub mod output;
+pub mod pipes;
 pub mod roles;
 pub mod system_test;

@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use crate::cli::{ABORTED, FAILED, Failure, Print, Reach, duration, within};
+use crate::cli::{ABORTED, FAILED, Failure, Print, Reach, Stop, duration, within};
 use crate::client::{Client, feed, fresh_key};
 use crate::output;
 use demand::Demand;
@@ -101,16 +101,20 @@ impl LoadArgs {
         let client = self.reach.client()?;
         let plan = Plan { orders: self.orders, users: self.users, batch: self.batch, rate: self.rate, seed: self.seed };
         let mut load = Load::new(client, plan).await?;
-        let aborted = tokio::select! {
+        let mut stop = Stop::new()?;
+        let mut aborted = tokio::select! {
             () = load.place() => false,
-            _ = tokio::signal::ctrl_c() => true,
+            () = stop.wait() => true,
         };
         let mut report = load.report();
         if !aborted && !self.no_wait {
-            report.ended = Some(tokio::select! {
-                outcome = load.settle(self.timeout) => outcome?,
-                _ = tokio::signal::ctrl_c() => return Err(broken_off()),
-            });
+            // Broken off while it waits, it still says what was measured until then.
+            tokio::select! {
+                outcome = load.settle(self.timeout) => report.ended = Some(outcome?),
+                () = stop.wait() => aborted = true,
+            }
+        }
+        if report.ended.is_some() {
             report.proof_holds = Some(load.client.proof().await?.holds());
         }
         load.bar.finish_and_clear();

@@ -47,7 +47,7 @@ pub struct Look {
     /// No character beyond ASCII; the same as --symbols ascii
     #[arg(long)]
     pub ascii: bool,
-    /// Glyphs: unicode, cjk-safe (where ambiguous ones are two columns wide) or ascii
+    /// Glyphs: unicode, cjk-safe (where ambiguous ones are two columns wide) or ascii [default: by the locale]
     #[arg(long, value_name = "SET", value_parser = symbols, conflicts_with = "ascii")]
     pub symbols: Option<Symbols>,
     /// auto, always, never, or how many: none, 8, 16, 256, rgb
@@ -93,7 +93,11 @@ impl Look {
         console::Options {
             theme: self.theme.clone(),
             read_only: self.read_only,
-            symbols: self.symbols.unwrap_or(self.ascii.into()),
+            symbols: match self.symbols {
+                Some(symbols) => symbols,
+                None if self.ascii => Symbols::Ascii,
+                None => Symbols::of_locale(|name| std::env::var(name).ok()),
+            },
             plain: self.plain,
             json: self.json,
             reduced_motion: self.reduced_motion,
@@ -310,14 +314,14 @@ impl Kill {
 }
 
 /// The signals that end a program: ctrl-c, SIGTERM, and the loss of the terminal.
-pub(super) struct Stop {
+pub(crate) struct Stop {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
 }
 
 impl Stop {
-    pub(super) fn new() -> Result<Self, Failure> {
+    pub(crate) fn new() -> Result<Self, Failure> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -325,7 +329,7 @@ impl Stop {
         })
     }
 
-    pub(super) async fn wait(&mut self) {
+    pub(crate) async fn wait(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -2,7 +2,7 @@
 //!
 //! Owns what is said while recording and how a recording is opened. The file's format is in [`crate::console::tape`].
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use crate::console::replay::{At, Deck, parse_at};
 use crate::console::tape::{Recorder, Said};
 use crate::console::{self};
 use crate::output;
+use crate::pipes;
 
 /// Signals that may wait for the recorder.
 const CHANNEL: usize = 64;
@@ -69,7 +70,7 @@ impl Record {
 async fn listen(client: Client, recorder: &mut Recorder) -> Failure {
     let (sender, mut signals) = mpsc::channel(CHANNEL);
     let following = tokio::spawn(feed::follow(client, sender));
-    let (mut marks, mut marking) = (marks(), true);
+    let (mut marks, mut marking) = (pipes::typed(), true);
     loop {
         let said = tokio::select! {
             signal = signals.recv() => match signal {
@@ -98,19 +99,6 @@ async fn listen(client: Client, recorder: &mut Recorder) -> Failure {
 fn note(recorder: &mut Recorder, signal: &Signal) {
     let at = recorder.elapsed();
     recorder.hear(signal, at);
-}
-
-/// Lines of standard input, from a thread of its own: a read cannot be called off.
-fn marks() -> mpsc::Receiver<String> {
-    let (sender, receiver) = mpsc::channel(16);
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-            if sender.blocking_send(line).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
 }
 
 /// `chef replay`.

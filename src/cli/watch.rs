@@ -1,6 +1,6 @@
 //! `chef watch`: the feed on standard output, a line for each notable event, or each frame as JSON.
 //!
-//! Owns the line's shape. Losses and new connections go to standard error, so that standard output stays pure.
+//! Owns the line's shape. A reader that stalls holds up neither a signal nor `--for`. Losses and new connections go to standard error, so that standard output stays pure.
 
 use std::io::Write;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::args::{Reach, duration};
 use super::failure::Failure;
 use super::local::Stop;
 use crate::client::{Client, ClientError, feed};
-use crate::output;
+use crate::pipes::Out;
 
 /// Between two tries to connect.
 const RETRY: Duration = Duration::from_millis(500);
@@ -36,16 +36,19 @@ impl Watch {
         let client = self.reach.client()?;
         let mut stop = Stop::new()?;
         let lasting = self.lasting.unwrap_or(Duration::MAX);
-        tokio::select! {
-            failure = follow(&client, self.json) => failure,
+        let out = Out::stdout();
+        let outcome = tokio::select! {
+            failure = follow(&client, self.json, &out) => failure,
             () = tokio::time::sleep(lasting) => Ok(()),
             () = stop.wait() => Ok(()),
-        }
+        };
+        out.finish().await;
+        outcome
     }
 }
 
 /// The first connection must succeed; later ones are tried for ever.
-async fn follow(client: &Client, json: bool) -> Result<(), Failure> {
+async fn follow(client: &Client, json: bool, out: &Out) -> Result<(), Failure> {
     let mut connected_once = false;
     loop {
         for url in client.urls() {
@@ -54,7 +57,7 @@ async fn follow(client: &Client, json: bool) -> Result<(), Failure> {
                     connected_once = true;
                     // Names the other balancers, for when this one dies; the feed itself is more important than them.
                     let _ = client.status().await;
-                    let why = copy(&mut feed, json).await?;
+                    let Some(why) = copy(&mut feed, json, out).await? else { return Ok(()) };
                     let _ = writeln!(std::io::stderr(), "lost {url}: {why}");
                 }
                 Err(why) if !connected_once => {
@@ -67,20 +70,20 @@ async fn follow(client: &Client, json: bool) -> Result<(), Failure> {
     }
 }
 
-/// Prints frames until the connection ends, and says why it did.
-async fn copy(feed: &mut feed::Feed, json: bool) -> Result<String, Failure> {
+/// Prints frames until the connection ends, and says why it did; nothing if nobody reads any more.
+async fn copy(feed: &mut feed::Feed, json: bool, out: &Out) -> Result<Option<String>, Failure> {
     loop {
         let text = match feed.next_text().await {
             Ok(text) => text,
-            Err(why) => return Ok(why),
+            Err(why) => return Ok(Some(why)),
         };
-        if json {
-            output::print(&format!("{}\n", text.trim_end()))?;
+        let shown = if json {
+            format!("{}\n", text.trim_end())
         } else {
-            match feed::decode(&text) {
-                Ok(frame) => output::print(&lines(&frame))?,
-                Err(why) => return Err(Failure::failed(why)),
-            }
+            feed::decode(&text).map(|frame| lines(&frame)).map_err(Failure::failed)?
+        };
+        if !shown.is_empty() && out.send(shown).await.is_err() {
+            return Ok(None);
         }
     }
 }

@@ -10,7 +10,6 @@
 mod words;
 
 use std::collections::HashMap;
-use std::io::{BufRead, Write};
 use std::time::{Duration, Instant};
 
 use protocol::feed::{Frame, Tone};
@@ -21,9 +20,11 @@ use self::words::{Word, read};
 use super::app::city::City;
 use super::app::events::{Body, Line};
 use super::link::{Answer, Sent, Signal};
+use super::signals::{self, Signals, Told};
 use super::tape::{Recorder, Said};
 use super::untrusted::Untrusted;
 use super::view::text::{ms, rate, thousands};
+use crate::pipes::{self, Out};
 
 /// Between two lines that sum up.
 const SUM_UP: Duration = Duration::from_secs(10);
@@ -241,21 +242,42 @@ fn clean(text: &str) -> String {
 
 /// Runs until `quit`, a signal to leave, or nobody reads the lines any more. The end of the commands is not the end.
 pub(super) async fn run(
+    plain: Plain,
+    recorder: Option<Recorder>,
+    signals: Receiver<Signal>,
+    requests: Sender<Sent>,
+) -> color_eyre::Result<()> {
+    let mut told = Signals::new()?;
+    let out = Out::stdout();
+    {
+        let work = work(plain, recorder, signals, requests, &out);
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                () = &mut work => break,
+                told = told.next() => match told {
+                    Told::Quit => break,
+                    Told::Stop => signals::stop_self(),
+                    Told::Continued => {}
+                },
+            }
+        }
+    }
+    out.finish().await;
+    Ok(())
+}
+
+async fn work(
     mut plain: Plain,
     mut recorder: Option<Recorder>,
     mut signals: Receiver<Signal>,
     requests: Sender<Sent>,
-) -> color_eyre::Result<()> {
-    let mut told = super::signals::Signals::new()?;
-    let mut commands = commands();
+    out: &Out,
+) {
+    let mut commands = pipes::typed();
     let (began, mut listening, mut over) = (Instant::now(), true, false);
     loop {
         let lines = tokio::select! {
-            told = told.next() => match told {
-                super::signals::Told::Quit => return Ok(()),
-                super::signals::Told::Stop => { super::signals::stop_self(); continue }
-                super::signals::Told::Continued => continue,
-            },
             signal = signals.recv() => match signal {
                 Some(signal) => {
                     if let Some(recorder) = &mut recorder {
@@ -265,11 +287,11 @@ pub(super) async fn run(
                     over = plain.leaving && plain.asked.is_empty();
                     lines
                 }
-                None => return Ok(()),
+                None => return,
             },
             command = commands.recv(), if listening => match command.map(|line| (plain.command(&line), line)) {
                 None => { listening = false; continue }
-                Some((Done::Quit, _)) => return Ok(()),
+                Some((Done::Quit, _)) => return,
                 Some((Done::Nothing, _)) => continue,
                 Some((Done::Say(line), _)) => vec![line],
                 Some((Done::Send(sent), line)) => {
@@ -280,30 +302,15 @@ pub(super) async fn run(
                 }
             },
         };
-        let mut out = std::io::stdout().lock();
         for line in lines {
-            if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
-                return Ok(()); // nobody reads any more
+            if out.send(format!("{line}\n")).await.is_err() {
+                return; // nobody reads any more
             }
         }
         if over {
-            return Ok(());
+            return;
         }
     }
-}
-
-/// Lines of standard input. A thread of its own, because a read cannot be called off; it ends with the process.
-fn commands() -> Receiver<String> {
-    let (sender, receiver) = tokio::sync::mpsc::channel(16);
-    std::thread::spawn(move || {
-        // A line that is no text is answered like any other that is no command.
-        for line in std::io::stdin().lock().split(b'\n').map_while(Result::ok) {
-            if sender.blocking_send(String::from_utf8_lossy(&line).into_owned()).is_err() {
-                return;
-            }
-        }
-    });
-    receiver
 }
 
 #[cfg(test)]

@@ -39,6 +39,22 @@ impl From<bool> for Symbols {
 }
 
 impl Symbols {
+    /// What the locale can show: [`Symbols::Ascii`] where it names another encoding than UTF-8, as `C` and `de_DE.ISO-8859-1`
+    /// do. Where nothing is said a terminal of today is meant.
+    pub fn of_locale(var: impl Fn(&str) -> Option<String>) -> Self {
+        let set = |name: &&str| var(name).filter(|value| !value.is_empty());
+        let Some(locale) = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(set) else { return Self::Unicode };
+        let locale = locale.to_ascii_lowercase();
+        let encoding = locale.split(['.', '@']).nth(1).filter(|_| locale.contains('.'));
+        match encoding {
+            Some("utf-8" | "utf8") => Self::Unicode,
+            Some(_) => Self::Ascii,
+            None if matches!(locale.as_str(), "c" | "posix") => Self::Ascii,
+            // A bare `en_US` was Latin-1 once; where it is still used today it is an alias.
+            None => Self::Unicode,
+        }
+    }
+
     /// The word in a theme file and behind `--symbols`.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -132,6 +148,24 @@ mod tests {
 
     /// Every glyph of ours that is not ASCII.
     const OURS: &str = "─╌—–━╴▁▂│┃╋┆╭╮╰╯┬┴├┤┼└✓█▉▊▋▌▇▆▃▄▅▍▎▏·…▲↑▼↓●◆◌○◐◑✕×▶→▸░▒▓";
+
+    #[test]
+    fn a_locale_that_cannot_show_more_gets_ascii() {
+        let of = |vars: &[(&str, &str)]| {
+            Symbols::of_locale(|name| {
+                vars.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            })
+        };
+        for ascii in ["C", "POSIX", "de_DE.ISO-8859-1", "de_DE.iso88591@euro", "en_US.US-ASCII"] {
+            assert_eq!(of(&[("LANG", ascii)]), Symbols::Ascii, "{ascii}");
+        }
+        for unicode in ["C.UTF-8", "en_GB.utf8", "de_DE.UTF-8@euro", "en_US", ""] {
+            assert_eq!(of(&[("LANG", unicode)]), Symbols::Unicode, "{unicode}");
+        }
+        assert_eq!(of(&[]), Symbols::Unicode);
+        assert_eq!(of(&[("LANG", "en_US.UTF-8"), ("LC_ALL", "C")]), Symbols::Ascii, "the stronger one counts");
+        assert_eq!(of(&[("LC_ALL", ""), ("LC_CTYPE", "C.UTF-8"), ("LANG", "C")]), Symbols::Unicode);
+    }
 
     #[test]
     fn every_glyph_is_one_column_and_has_a_stand_in() {

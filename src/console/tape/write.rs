@@ -99,9 +99,14 @@ impl Recorder {
     /// # Errors
     /// The file cannot be written, or is something else.
     pub fn begin(path: &Path, wall: WallTime) -> io::Result<Self> {
-        let exists = std::fs::metadata(path).is_ok_and(|file| file.len() > 0);
-        let (mut file, fold, base, found) =
-            if exists { go_on(path)? } else { (create(path, wall)?, Fold::default(), 0, None) };
+        let mut file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
+        hold(&file)?;
+        let (fold, base, found) = if file.metadata()?.len() > 0 {
+            go_on(path, &file)?
+        } else {
+            file.write_all(&encode_header(wall))?;
+            (Fold::default(), 0, None)
+        };
         file.seek(SeekFrom::End(0))?;
         let state = Arc::new(State::default());
         let (sender, records) = sync_channel(QUEUE);
@@ -191,23 +196,28 @@ impl Drop for Recorder {
     }
 }
 
-fn create(path: &Path, wall: WallTime) -> io::Result<File> {
-    let mut file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
-    file.write_all(&encode_header(wall))?;
-    Ok(file)
+/// Keeps every other recorder away for as long as the file is open: two would write their lines into each other's.
+fn hold(file: &File) -> io::Result<()> {
+    use rustix::fs::{FlockOperation, flock};
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(()),
+        Err(error) if error == rustix::io::Errno::WOULDBLOCK => {
+            Err(io::Error::other("another chef is recording into it: choose another file"))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// An existing recording: its last picture, a time after its end, and what was found.
-fn go_on(path: &Path) -> io::Result<(File, Fold, u64, Option<String>)> {
+fn go_on(path: &Path, file: &File) -> io::Result<(Fold, u64, Option<String>)> {
     let mut tape = Tape::open(path).map_err(io::Error::other)?;
     let fold = tape.seek(tape.length()).map_err(io::Error::other)?;
-    let file = OpenOptions::new().append(true).read(true).open(path)?;
     file.set_len(tape.end())?;
     let mut found = format!("goes on after {} s", tape.length() / 1_000);
     if let Some(word) = tape.torn() {
         found = format!("{found}; {word}");
     }
-    Ok((file, fold, tape.length() + 1_000, Some(found)))
+    Ok((fold, tape.length() + 1_000, Some(found)))
 }
 
 struct Writer {

@@ -224,6 +224,8 @@ fn a_torn_tail_is_cut_off_and_the_recording_goes_on() {
     assert_eq!((tape.end(), tape.length()), (whole, 20 * FRAME_MS));
     let mut recorder = Recorder::begin(&file.0, WallTime(NOON + 3_600_000)).expect("it goes on");
     assert!(recorder.found.as_ref().is_some_and(|found| found.contains("torn")), "{:?}", recorder.found);
+    let second = Recorder::begin(&file.0, WallTime(NOON + 3_600_000)).expect_err("one writes into it already");
+    assert!(second.to_string().contains("another chef"), "{second}");
     recorder.note(Duration::from_millis(500), Said::Mark("again".into()));
     drop(recorder);
     let (deck, fold) = Deck::open(&file.0, Some(At::After(Duration::from_secs(3_600))), 1.0).expect("a recording");
