@@ -7,6 +7,7 @@ pub mod api;
 pub mod bounds;
 pub mod city;
 pub mod feed;
+pub mod host;
 pub mod ids;
 pub mod link;
 pub mod order;
