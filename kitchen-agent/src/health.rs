@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HOST, ORIGIN};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use protocol::host::Authority;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tracing::info;
@@ -93,6 +94,9 @@ async fn serve(stream: TcpStream, loop_: mpsc::Sender<Asked>) -> hyper::Result<(
 }
 
 async fn respond(request: Request<Incoming>, loop_: mpsc::Sender<Asked>) -> hyper::http::Result<Response<Full<Bytes>>> {
+    if !is_ours(&request) {
+        return text(StatusCode::FORBIDDEN, "ask for localhost, and not from a web page\n".into());
+    }
     if request.method() != Method::GET {
         return text(StatusCode::METHOD_NOT_ALLOWED, "only GET\n".into());
     }
@@ -110,6 +114,16 @@ async fn respond(request: Request<Incoming>, loop_: mpsc::Sender<Asked>) -> hype
         Ok(Some(_)) => text(StatusCode::OK, "ok\n".into()),
         Ok(None) | Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "the loop does not turn\n".into()),
     }
+}
+
+/// Asked by the name of this machine, and by no web page: a page can let its own name lead here, and browsers say whose
+/// page asks.
+fn is_ours<B>(request: &Request<B>) -> bool {
+    let headers = request.headers();
+    let mut hosts = headers.get_all(HOST).iter().filter_map(|host| host.to_str().ok()).chain(request.uri().host());
+    let is_here = |host: &str| Authority::read(host).is_some_and(|host| host.is_loopback());
+    let of_a_page = headers.contains_key(ORIGIN) || headers.get("sec-fetch-site").is_some_and(|site| site != "none");
+    headers.get_all(HOST).iter().count() == 1 && hosts.all(is_here) && !of_a_page
 }
 
 fn text(status: StatusCode, body: String) -> hyper::http::Result<Response<Full<Bytes>>> {
@@ -170,6 +184,21 @@ fn label(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::core::{AgentConfig, Cooking};
+
+    #[test]
+    fn a_web_page_is_told_nothing() {
+        let ours = |headers: &[(&str, &str)]| {
+            let request =
+                headers.iter().fold(Request::builder(), |request, (name, value)| request.header(*name, *value));
+            is_ours(&request.body(()).expect("a request"))
+        };
+        assert!(ours(&[("host", "localhost:9100")]) && ours(&[("host", "127.0.0.1"), ("sec-fetch-site", "none")]));
+        assert!(
+            !ours(&[]) && !ours(&[("host", "evil.example")]) && !ours(&[("host", "localhost"), ("host", "localhost")])
+        );
+        assert!(!ours(&[("host", "localhost"), ("origin", "http://evil.example")]));
+        assert!(!ours(&[("host", "localhost"), ("sec-fetch-site", "cross-site")]));
+    }
 
     #[test]
     fn the_metrics_have_the_names_of_the_contract() {
