@@ -205,7 +205,7 @@ async fn a_standby_takes_every_request() {
     let mut city = RunningCity::start("by-standby", &[]);
     let (leader, _, standby) = pair(&city);
     city.url = city.url_of(&standby);
-    assert_eq!(city.text("/readyz").await.expect("an answer"), (200, "standby\n".to_owned()));
+    assert_eq!(city.text("/readyz").await.expect("an answer"), (200, "following\n".to_owned()));
     let metrics = city.text("/metrics").await.expect("an answer").1;
     assert!(metrics.lines().any(|line| line == "chef_leader 0"), "{metrics}");
     let status: Value = city.get("/status").await;

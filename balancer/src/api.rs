@@ -5,21 +5,24 @@
 
 mod actions;
 mod answer;
+pub(crate) mod callers;
+mod head;
 mod kitchens;
 mod ops;
 mod orders;
 mod problem;
+pub(crate) mod routes;
 mod standby;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::body::Incoming;
+use hyper::Request;
+use hyper::body::{Body, Incoming};
 use hyper::header::{SEC_WEBSOCKET_KEY, UPGRADE};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::Upgraded;
-use hyper::{Method, Request};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -30,6 +33,7 @@ use crate::shutdown::Shutdown;
 use crate::standby::Node;
 use crate::{feed, link};
 use answer::{Answer, Response};
+use routes::{Route, Takes, Verb};
 
 /// Connections at one time: 10,000 clients, 1,000 consoles, and some to spare. About 3 kB each when idle.
 const CONNECTIONS_MAX: usize = 12_000;
@@ -86,14 +90,7 @@ async fn connection(
         let node = Arc::clone(&node);
         // A WebSocket keeps its connection's place after the upgrade.
         request.extensions_mut().insert(Arc::clone(&place));
-        async move {
-            let refused = !takes_orders && places_orders(&request);
-            Ok::<_, std::convert::Infallible>(if refused {
-                Answer::from(problem::too_many_connections()).closing().into_response()
-            } else {
-                timed(node, request).await
-            })
-        }
+        async move { Ok::<_, std::convert::Infallible>(serve_one(&node, takes_orders, request).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -113,97 +110,87 @@ async fn connection(
     }
 }
 
-/// Whether a request brings new orders.
-fn places_orders(request: &Request<Incoming>) -> bool {
-    let path = request.uri().path().trim_end_matches('/');
-    let path = path.strip_prefix(protocol::api::PREFIX);
-    request.method() == Method::POST && matches!(path, Some("/orders" | "/orders/batch"))
+/// A request that goes no further: the name under which it is counted, and its answer.
+type Turned = (&'static str, Box<Answer>);
+
+/// Every check that needs only the head, and where the request leads.
+fn admit<B: Body>(node: &Node, takes_orders: bool, request: &Request<B>) -> Result<(&'static Route, String), Turned> {
+    let turned = |path, answer: Answer| (path, Box::new(answer));
+    node.callers.hear(request).map_err(|problem| turned("other", problem.into()))?;
+    let path = request.uri().path();
+    let (route, id) = match routes::find(request.method(), path) {
+        Ok(found) => found,
+        Err(others) if others.is_empty() => return Err(turned("other", problem::not_found(path).into())),
+        Err(others) => {
+            let answer = Answer::from(problem::method_not_allowed(request.method()));
+            return Err(turned("other", answer.allowing(&others)));
+        }
+    };
+    if route.places_orders() && !takes_orders {
+        return Err(turned(route.path, Answer::from(problem::too_many_connections()).closing()));
+    }
+    head::check(route, request).map_err(|problem| turned(route.path, problem.into()))?;
+    Ok((route, id.to_owned()))
 }
 
-async fn timed(node: Arc<Node>, request: Request<Incoming>) -> Response {
-    let Some(hub) = node.hub() else { return standby::serve(&node, request).await };
+async fn serve_one(node: &Arc<Node>, takes_orders: bool, request: Request<Incoming>) -> Response {
     let began = Instant::now();
-    let (route, answer) = route(hub, request).await;
-    let response = answer.into_response();
-    hub.lock().metrics.answered(route, response.status().as_u16(), began.elapsed());
+    let admitted = admit(node, takes_orders, &request);
+    let Some(hub) = node.hub() else {
+        return match admitted {
+            Ok((route, _)) => standby::serve(node, route, request).await,
+            Err((_, answer)) => answer.into_response(),
+        };
+    };
+    let (path, response) = match admitted {
+        Ok((route, id)) => (route.path, answer(hub, route, &id, request).await.into_response()),
+        Err((path, answer)) => (path, answer.into_response()),
+    };
+    hub.lock().metrics.answered(path, response.status().as_u16(), began.elapsed());
     response
 }
 
-/// The handler of a request, and the name under which it is counted.
-async fn route(hub: &Arc<Hub>, request: Request<Incoming>) -> (&'static str, Answer) {
-    // Nearly every request is this one.
-    if request.uri().path() == "/api/v1/orders" && request.method() == Method::POST {
-        return ("/orders", orders::place(hub, request).await);
+/// A leader's answer.
+async fn answer(hub: &Arc<Hub>, route: &Route, id: &str, request: Request<Incoming>) -> Answer {
+    let (head, mut body) = request.into_parts();
+    if route.takes == Takes::NoField
+        && let Err(problem) = orders::no_field(&mut body).await
+    {
+        return problem.into();
     }
-    let path = request.uri().path().to_owned();
-    let Some(rest) = path.strip_prefix(protocol::api::PREFIX) else { return at_root(hub, &request, &path).await };
-    let segments: Vec<&str> = rest.split('/').filter(|segment| !segment.is_empty()).collect();
-    match (request.method(), segments.as_slice()) {
-        (&Method::POST, ["orders"]) => ("/orders", orders::place(hub, request).await), // as `/orders/`
-        (&Method::POST, ["orders", "batch"]) => ("/orders/batch", orders::place_batch(hub, request).await),
-        (&Method::GET, ["orders"]) => ("/orders", orders::list(hub, &request).await),
-        (&Method::GET, ["orders", id]) => ("/orders/{id}", orders::show(hub, id).await),
-        (&Method::DELETE, ["orders", id]) => ("/orders/{id}", orders::cancel(hub, &request, id).await),
-        (&Method::GET, ["orders", id, "history"]) => ("/orders/{id}/history", orders::history(hub, id).await),
-        (&Method::GET, ["orders", id, "explain"]) => ("/orders/{id}/explain", orders::explain(hub, id).await),
-        (&Method::POST, ["orders", id, "release"]) => {
-            ("/orders/{id}/release", orders::release(hub, &request, id).await)
-        }
-        (&Method::POST, ["orders", id, "migrate"]) => ("/orders/{id}/migrate", orders::migrate(hub, request, id).await),
-        (&Method::GET, ["kitchens"]) => ("/kitchens", kitchens::list(hub).await),
-        (&Method::GET, ["kitchens", id]) => ("/kitchens/{id}", kitchens::show(hub, id).await),
-        (&Method::POST, ["kitchens", id, "cordon"]) => {
-            ("/kitchens/{id}/cordon", kitchens::cordon(hub, &request, id).await)
-        }
-        (&Method::POST, ["kitchens", id, "uncordon"]) => {
-            ("/kitchens/{id}/uncordon", kitchens::uncordon(hub, &request, id).await)
-        }
-        (&Method::POST, ["kitchens", id, "drain"]) => ("/kitchens/{id}/drain", kitchens::drain(hub, request, id).await),
-        (&Method::POST, ["kitchens", id, "gone"]) => ("/kitchens/{id}/gone", kitchens::gone(hub, request, id).await),
-        (&Method::GET, ["actions"]) => ("/actions", actions::list(hub, &request).await),
-        (&Method::GET, ["policy"]) => ("/policy", ops::policy(hub).await),
-        (&Method::PUT, ["policy"]) => ("/policy", ops::set_policy(hub, request).await),
-        (&Method::GET, ["migrations"]) => ("/migrations", ops::migrations(hub, &request).await),
-        (&Method::GET, ["rush"]) => ("/rush", ops::rush(hub).await),
-        (&Method::POST, ["rush"]) => ("/rush", ops::start_rush(hub, request).await),
-        (&Method::DELETE, ["rush"]) => ("/rush", ops::stop_rush(hub, &request).await),
-        (&Method::GET, ["proof"]) => ("/proof", ops::proof(hub).await),
-        (&Method::GET, ["status"]) => ("/status", ops::status(hub).await),
-        (&Method::POST, ["standby"]) => ("/standby", standby::asked(hub, request).await),
-        (&Method::GET, ["feed"]) => ("/feed", upgrade(request, with(Arc::clone(hub), feed::serve))),
-        (&Method::GET, ["link"]) => ("/link", upgrade(request, with(Arc::clone(hub), link::serve))),
-        (_, known) if is_known(known) => ("other", Answer::from(problem::method_not_allowed(request.method()))),
-        _ => ("other", Answer::from(problem::not_found(&path))),
-    }
-}
-
-fn is_known(segments: &[&str]) -> bool {
-    matches!(
-        segments,
-        ["orders"
-            | "kitchens"
-            | "policy"
-            | "migrations"
-            | "rush"
-            | "proof"
-            | "status"
-            | "feed"
-            | "link"
-            | "standby"
-            | "actions",]
-            | ["orders" | "kitchens", _]
-            | ["orders", _, "history" | "explain" | "migrate" | "release"]
-            | ["kitchens", _, "cordon" | "uncordon" | "drain" | "gone"]
-    )
-}
-
-async fn at_root(hub: &Arc<Hub>, request: &Request<Incoming>, path: &str) -> (&'static str, Answer) {
-    match (request.method(), path) {
-        (&Method::GET | &Method::HEAD, "/healthz") => ("/healthz", Answer::text("ok\n")),
-        (&Method::GET | &Method::HEAD, "/readyz") => ("/readyz", Answer::text("leading\n")),
-        (&Method::GET, "/metrics") => ("/metrics", ops::metrics(hub).await),
-        (method, "/healthz" | "/readyz" | "/metrics") => ("other", Answer::from(problem::method_not_allowed(method))),
-        _ => ("other", Answer::from(problem::not_found(path))),
+    let headers = &head.headers;
+    let query = head.uri.query().unwrap_or_default();
+    match route.verb {
+        Verb::PlaceOrder => orders::place(hub, headers, body).await,
+        Verb::PlaceBatch => orders::place_batch(hub, body).await,
+        Verb::ListOrders => orders::list(hub, query).await,
+        Verb::ShowOrder => orders::show(hub, id).await,
+        Verb::History => orders::history(hub, id).await,
+        Verb::Explain => orders::explain(hub, id).await,
+        Verb::CancelOrder => orders::cancel(hub, headers, id).await,
+        Verb::Release => orders::release(hub, headers, id).await,
+        Verb::Migrate => orders::migrate(hub, headers, body, id).await,
+        Verb::ListKitchens => kitchens::list(hub).await,
+        Verb::ShowKitchen => kitchens::show(hub, id).await,
+        Verb::Cordon => kitchens::cordon(hub, headers, id).await,
+        Verb::Uncordon => kitchens::uncordon(hub, headers, id).await,
+        Verb::Drain => kitchens::drain(hub, headers, body, id).await,
+        Verb::Gone => kitchens::gone(hub, body, id).await,
+        Verb::Actions => actions::list(hub, query).await,
+        Verb::Policy => ops::policy(hub).await,
+        Verb::SetPolicy => ops::set_policy(hub, headers, body).await,
+        Verb::Migrations => ops::migrations(hub, query).await,
+        Verb::Rush => ops::rush(hub).await,
+        Verb::StartRush => ops::start_rush(hub, headers, body).await,
+        Verb::StopRush => ops::stop_rush(hub, headers).await,
+        Verb::Proof => ops::proof(hub).await,
+        Verb::Status => ops::status(hub).await,
+        Verb::Standby => standby::asked(hub, body).await,
+        Verb::Feed => upgrade(Request::from_parts(head, body), with(Arc::clone(hub), feed::serve)),
+        Verb::Link => upgrade(Request::from_parts(head, body), with(Arc::clone(hub), link::serve)),
+        Verb::Healthz => Answer::text("ok\n"),
+        Verb::Readyz => Answer::text("leading\n"),
+        Verb::Metrics => ops::metrics(hub).await,
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use protocol::api::{Algorithm, PolicyView, Weights};
 use protocol::city::City;
+use protocol::host::Authority;
 
 /// Flags of `chef balancer` and of the `balancer` binary; each is an environment variable too.
 #[derive(Debug, Clone, ClapArgs)]
@@ -46,6 +47,9 @@ pub struct Args {
     /// Orders moved per source and cycle
     #[arg(long, env = "MAX_MIGRATIONS_PER_CYCLE", default_value_t = 2)]
     pub max_migrations_per_cycle: u32,
+    /// Other names by which this balancer is asked, as `name` or `name:port`, comma separated: behind a proxy, or in a cluster
+    #[arg(long, env = "ALLOWED_HOSTS", value_delimiter = ',', value_name = "HOSTS")]
+    pub allowed_hosts: Vec<String>,
     /// Allow a listening address beyond loopback although there is no authentication yet: anyone who reaches it commands it
     #[arg(long, env = "INSECURE_LAB")]
     pub insecure_lab: bool,
@@ -80,6 +84,9 @@ pub enum BadConfig {
     /// A variable that asks for what this program cannot do: ignored, it would look as if it did.
     #[error("{0} is set, but {1}: unset it")]
     NotBuilt(&'static str, &'static str),
+    /// A name by which nobody can ask.
+    #[error("`{0}` in --allowed-hosts is not a host name with perhaps a port, like chef.example or chef.example:8443")]
+    BadHost(String),
     /// The name cannot be shown.
     #[error("the balancer's id {0}")]
     BadId(protocol::text::BadText),
@@ -117,6 +124,10 @@ impl Args {
         }
         refuse_what_is_not_built(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))?;
         protocol::text::check(&self.id, 32).map_err(BadConfig::BadId)?;
+        let is_bad = |host: &&String| !host.is_empty() && Authority::read(host).is_none();
+        if let Some(host) = self.allowed_hosts.iter().find(is_bad) {
+            return Err(BadConfig::BadHost(protocol::text::clean(host, 60)));
+        }
         let policy = self.policy();
         balancer_core::policy::check(&policy).map_err(BadConfig::BadPolicy)?;
         Ok((self.city()?, policy))

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::api::callers::Callers;
 use crate::background::Background;
 use crate::config::Args;
 use crate::hub::{After, Hub, NoAnswer};
@@ -47,7 +48,8 @@ async fn run(args: Args) -> Result<()> {
     let mut shutdown = Shutdown::listen(args.die_with_parent).wrap_err("cannot listen for signals")?;
     let listener = TcpListener::bind(args.listen).await.map_err(|error| unbound(&args, &error))?;
     let url = url_of(listener.local_addr().wrap_err("the listener has no address")?);
-    let node = Arc::new(Node::new(args.id.clone(), url.clone()));
+    let callers = Callers::new(args.listen.ip(), &url, &args.allowed_hosts);
+    let node = Arc::new(Node::new(args.id.clone(), url.clone(), callers));
     let serving = tokio::spawn(api::serve(listener, Arc::clone(&node), shutdown.clone()));
 
     let (began, started) = (Instant::now(), crate::clock::mono());

@@ -22,6 +22,7 @@ use std::time::Duration;
 use protocol::api::BalancerView;
 use tokio::sync::watch::{Receiver, Sender};
 
+use crate::api::callers::Callers;
 use crate::config::Args;
 use crate::hub::Hub;
 use crate::leadership::Leader;
@@ -57,6 +58,8 @@ pub(crate) struct Node {
     pub(crate) id: String,
     /// Where it answers.
     pub(crate) url: String,
+    /// Whose requests it hears.
+    pub(crate) callers: Callers,
     hub: OnceLock<Arc<Hub>>,
     leader: Sender<Option<Leader>>,
     seen: Sender<Seen>,
@@ -65,10 +68,10 @@ pub(crate) struct Node {
 
 impl Node {
     /// One that does not lead yet.
-    pub(crate) fn new(id: String, url: String) -> Self {
+    pub(crate) fn new(id: String, url: String, callers: Callers) -> Self {
         let forwarder = Forwarder::new(&id);
         let (leader, seen) = (Sender::default(), Sender::default());
-        Self { id, url, hub: OnceLock::new(), leader, seen, forwarder }
+        Self { id, url, callers, hub: OnceLock::new(), leader, seen, forwarder }
     }
 
     /// What leads here; none on a standby.

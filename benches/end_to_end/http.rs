@@ -31,7 +31,7 @@ fn request(batch: usize) -> Vec<u8> {
         many => ("/api/v1/orders/batch", format!(r#"{{"orders":[{}]}}"#, vec![order(); many].join(","))),
     };
     format!(
-        "POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
     .into_bytes()

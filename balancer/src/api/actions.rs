@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use hyper::Request;
-use hyper::body::Incoming;
 use protocol::Position;
 use protocol::api::Problem;
 
@@ -23,8 +21,8 @@ struct Wanted {
     before: Position,
 }
 
-pub(super) async fn list(hub: &Arc<Hub>, request: &Request<Incoming>) -> Answer {
-    let Wanted { limit, before } = match wanted(request.uri().query().unwrap_or_default()) {
+pub(super) async fn list(hub: &Arc<Hub>, query: &str) -> Answer {
+    let Wanted { limit, before } = match wanted(query) {
         Ok(wanted) => wanted,
         Err(problem) => return problem.into(),
     };
@@ -42,8 +40,8 @@ pub(super) async fn list(hub: &Arc<Hub>, request: &Request<Incoming>) -> Answer 
 
 fn wanted(query: &str) -> Result<Wanted, Problem> {
     let mut wanted = Wanted { limit: PAGE_DEFAULT, before: Position(u64::MAX) };
-    for (name, value) in pairs(query) {
-        let bad = |why: String| problem::invalid("bad_query", format!("{name}: {why}"));
+    for (name, value) in pairs(query)? {
+        let bad = |why: String| problem::bad_query(format!("{name}: {why}"));
         match name {
             "limit" => {
                 let limit = value.parse().ok().filter(|limit| (1..=PAGE_MAX).contains(limit));
@@ -65,7 +63,7 @@ mod tests {
         let page = |limit, before| Ok(Wanted { limit, before: Position(before) });
         assert_eq!(wanted(""), page(100, u64::MAX));
         assert_eq!(wanted("limit=7&before=42"), page(7, 42));
-        for query in ["limit=0", "limit=1001", "limit=x", "before=-1", "after=3"] {
+        for query in ["limit=0", "limit=1001", "limit=x", "before=-1", "after=3", "limit=1&limit=1"] {
             let problem = wanted(query).expect_err(query);
             assert_eq!((problem.status, problem.code.as_str()), (422, "bad_query"));
             assert!(problem.detail.starts_with(query.split('=').next().unwrap_or_default()), "{}", problem.detail);

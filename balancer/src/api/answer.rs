@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, UPGRADE};
-use hyper::{HeaderMap, StatusCode};
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, UPGRADE};
+use hyper::{HeaderMap, Method, StatusCode};
 use protocol::api::{IDEMPOTENT_REPLAYED, Problem};
 use serde::Serialize;
 
@@ -55,6 +55,15 @@ impl Answer {
     /// Ends the connection after this answer.
     pub(super) fn closing(mut self) -> Self {
         self.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        self
+    }
+
+    /// Says which methods the path has.
+    pub(super) fn allowing(mut self, methods: &[&Method]) -> Self {
+        let names: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
+        if let Ok(names) = HeaderValue::from_str(&names.join(", ")) {
+            self.headers.insert(ALLOW, names);
+        }
         self
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use balancer_core::{Input, Refused};
-use hyper::Request;
+use hyper::HeaderMap;
 use hyper::body::Incoming;
 use protocol::KitchenId;
 use protocol::api::{Drain, Gone, Kitchens};
@@ -42,34 +42,31 @@ pub(super) async fn show(hub: &Arc<Hub>, id: &str) -> Answer {
     }
 }
 
-pub(super) async fn cordon(hub: &Arc<Hub>, request: &Request<Incoming>, id: &str) -> Answer {
+pub(super) async fn cordon(hub: &Arc<Hub>, headers: &HeaderMap, id: &str) -> Answer {
     let (kitchen, by) =
-        match id.parse().map_err(|error| problem::bad_id(&error)).and_then(|id| Ok((id, operator(request.headers())?)))
-        {
+        match id.parse().map_err(|error| problem::bad_id(&error)).and_then(|id| Ok((id, operator(headers)?))) {
             Ok(wish) => wish,
             Err(problem) => return problem.into(),
         };
     answer(hub.ask(|request| Input::Cordon { request, kitchen, by }).await)
 }
 
-pub(super) async fn uncordon(hub: &Arc<Hub>, request: &Request<Incoming>, id: &str) -> Answer {
+pub(super) async fn uncordon(hub: &Arc<Hub>, headers: &HeaderMap, id: &str) -> Answer {
     let (kitchen, by) =
-        match id.parse().map_err(|error| problem::bad_id(&error)).and_then(|id| Ok((id, operator(request.headers())?)))
-        {
+        match id.parse().map_err(|error| problem::bad_id(&error)).and_then(|id| Ok((id, operator(headers)?))) {
             Ok(wish) => wish,
             Err(problem) => return problem.into(),
         };
     answer(hub.ask(|request| Input::Uncordon { request, kitchen, by }).await)
 }
 
-pub(super) async fn drain(hub: &Arc<Hub>, request: Request<Incoming>, id: &str) -> Answer {
+pub(super) async fn drain(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming, id: &str) -> Answer {
     let (kitchen, by) =
-        match id.parse().map_err(|error| problem::bad_id(&error)).and_then(|id| Ok((id, operator(request.headers())?)))
-        {
+        match id.parse().map_err(|error| problem::bad_id(&error)).and_then(|id| Ok((id, operator(headers)?))) {
             Ok(wish) => wish,
             Err(problem) => return problem.into(),
         };
-    let Drain { deadline_ms, force } = match json_or_default(request).await {
+    let Drain { deadline_ms, force } = match json_or_default(body).await {
         Ok(drain) => drain,
         Err(problem) => return problem.into(),
     };
@@ -81,12 +78,12 @@ pub(super) async fn drain(hub: &Arc<Hub>, request: Request<Incoming>, id: &str) 
 }
 
 /// A certain death, from whoever owned the process.
-pub(super) async fn gone(hub: &Arc<Hub>, request: Request<Incoming>, id: &str) -> Answer {
+pub(super) async fn gone(hub: &Arc<Hub>, body: Incoming, id: &str) -> Answer {
     let kitchen = match id.parse() {
         Ok(kitchen) => kitchen,
         Err(error) => return problem::bad_id(&error).into(),
     };
-    let Gone { pid } = match json(request).await {
+    let Gone { pid } = match json(body).await {
         Ok(gone) => gone,
         Err(problem) => return problem.into(),
     };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use balancer_core::{Input, Now, Refused};
-use hyper::Request;
+use hyper::HeaderMap;
 use hyper::body::Incoming;
 use protocol::api::{Migrations, PolicyChange, PolicyView, StartRush};
 use protocol::bounds;
@@ -26,12 +26,12 @@ pub(super) async fn policy(hub: &Arc<Hub>) -> Answer {
     seen(hub.read(|inner, _| inner.core.state().policy()).await)
 }
 
-pub(super) async fn set_policy(hub: &Arc<Hub>, request: Request<Incoming>) -> Answer {
-    let by = match operator(request.headers()) {
+pub(super) async fn set_policy(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming) -> Answer {
+    let by = match operator(headers) {
         Ok(by) => by,
         Err(problem) => return problem.into(),
     };
-    let change: PolicyChange = match json(request).await {
+    let change: PolicyChange = match json(body).await {
         Ok(change) => change,
         Err(problem) => return problem.into(),
     };
@@ -64,12 +64,16 @@ fn changed(old: PolicyView, change: PolicyChange) -> PolicyView {
     }
 }
 
-pub(super) async fn migrations(hub: &Arc<Hub>, request: &Request<Incoming>) -> Answer {
+pub(super) async fn migrations(hub: &Arc<Hub>, query: &str) -> Answer {
+    let pairs = match pairs(query) {
+        Ok(pairs) => pairs,
+        Err(problem) => return problem.into(),
+    };
     let mut limit = 100;
-    for (name, value) in pairs(request.uri().query().unwrap_or_default()) {
+    for (name, value) in pairs {
         match (name, value.parse()) {
             ("limit", Ok(wanted @ 1..=2_000)) => limit = wanted,
-            _ => return problem::invalid("bad_query", "only limit, 1 to 2000").into(),
+            _ => return problem::bad_query("only limit, 1 to 2000").into(),
         }
     }
     seen(hub.read(|inner, _| Migrations { migrations: views::migrations(inner, limit) }).await)
@@ -83,12 +87,12 @@ pub(super) async fn rush(hub: &Arc<Hub>) -> Answer {
     }
 }
 
-pub(super) async fn start_rush(hub: &Arc<Hub>, request: Request<Incoming>) -> Answer {
-    let by = match operator(request.headers()) {
+pub(super) async fn start_rush(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming) -> Answer {
+    let by = match operator(headers) {
         Ok(by) => by,
         Err(problem) => return problem.into(),
     };
-    let StartRush { rate, for_s, zone } = match json(request).await {
+    let StartRush { rate, for_s, zone } = match json(body).await {
         Ok(rush) => rush,
         Err(problem) => return problem.into(),
     };
@@ -109,8 +113,8 @@ pub(super) async fn start_rush(hub: &Arc<Hub>, request: Request<Incoming>) -> An
     answer(hub.ask(|request| Input::StartRush { request, rate, lasts, zone, by }).await)
 }
 
-pub(super) async fn stop_rush(hub: &Arc<Hub>, request: &Request<Incoming>) -> Answer {
-    let by = match operator(request.headers()) {
+pub(super) async fn stop_rush(hub: &Arc<Hub>, headers: &HeaderMap) -> Answer {
+    let by = match operator(headers) {
         Ok(by) => by,
         Err(problem) => return problem.into(),
     };

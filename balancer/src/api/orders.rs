@@ -12,7 +12,7 @@ use balancer_core::{Input, Reply};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
-use hyper::{HeaderMap, Request, StatusCode};
+use hyper::{HeaderMap, StatusCode};
 use protocol::api::{
     BatchResult, BatchResults, History, IDEMPOTENCY_KEY, MigrateTo, OPERATOR, OrderPage, Problem, REASON,
 };
@@ -74,9 +74,8 @@ struct PlacedBatch<'a> {
     orders: Vec<Placed<'a>>,
 }
 
-pub(super) async fn place(hub: &Arc<Hub>, request: Request<Incoming>) -> Answer {
-    let header = request.headers().get(IDEMPOTENCY_KEY).cloned();
-    let body = match body(request, BODY_MAX).await {
+pub(super) async fn place(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming) -> Answer {
+    let body = match read(body, BODY_MAX).await {
         Ok(body) => body,
         Err(problem) => return problem.into(),
     };
@@ -84,10 +83,13 @@ pub(super) async fn place(hub: &Arc<Hub>, request: Request<Incoming>) -> Answer 
         Ok(placed) => placed,
         Err(error) => return problem::malformed(&error).into(),
     };
-    if let Some(header) = &header {
+    if let Some(header) = headers.get(IDEMPOTENCY_KEY) {
         let Ok(key) = header.to_str() else {
             return problem::invalid("invalid_key", "the idempotency key must be visible ASCII").into();
         };
+        if placed.key.as_deref().is_some_and(|within| within != key) {
+            return problem::key_twice("the header and the body have different idempotency keys: send one").into();
+        }
         placed.key = Some(Cow::Borrowed(key));
     }
     let order = match check(&hub.lock().names, placed) {
@@ -102,8 +104,8 @@ pub(super) async fn place(hub: &Arc<Hub>, request: Request<Incoming>) -> Answer 
     }
 }
 
-pub(super) async fn place_batch(hub: &Arc<Hub>, request: Request<Incoming>) -> Answer {
-    let body = match body(request, BATCH_BODY_MAX).await {
+pub(super) async fn place_batch(hub: &Arc<Hub>, body: Incoming) -> Answer {
+    let body = match read(body, BATCH_BODY_MAX).await {
         Ok(body) => body,
         Err(problem) => return problem.into(),
     };
@@ -207,8 +209,8 @@ fn was_accepted(state: &balancer_core::State, id: OrderId) -> bool {
     id > OrderId(0) && id <= state.last_order()
 }
 
-pub(super) async fn list(hub: &Arc<Hub>, request: &Request<Incoming>) -> Answer {
-    let filter = match Filter::parse(request.uri().query().unwrap_or_default()) {
+pub(super) async fn list(hub: &Arc<Hub>, query: &str) -> Answer {
+    let filter = match Filter::parse(query) {
         Ok(filter) => filter,
         Err(problem) => return problem.into(),
     };
@@ -264,8 +266,8 @@ struct Filter {
 impl Filter {
     fn parse(query: &str) -> Result<Self, Problem> {
         let mut filter = Self { state: None, kitchen: None, limit: PAGE_DEFAULT, below: OrderId(u64::MAX - 256) };
-        for (name, value) in pairs(query) {
-            let bad = |why: String| problem::invalid("bad_query", format!("{name}: {why}"));
+        for (name, value) in pairs(query)? {
+            let bad = |why: String| problem::bad_query(format!("{name}: {why}"));
             match name {
                 "state" => filter.state = Some(value.parse().map_err(bad)?),
                 "kitchen" => {
@@ -286,8 +288,19 @@ impl Filter {
 }
 
 /// `a=1&b=2`; ids and states need no percent signs.
-pub(super) fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+///
+/// # Errors
+/// A name is there twice: one of its values would be left out.
+pub(super) fn pairs(query: &str) -> Result<Vec<(&str, &str)>, Problem> {
+    let mut pairs: Vec<(&str, &str)> = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if pairs.iter().any(|(known, _)| *known == name) {
+            return Err(problem::bad_query(format!("{}: given twice", text::clean(name, 40))));
+        }
+        pairs.push((name, value));
+    }
+    Ok(pairs)
 }
 
 /// [`History`] with the position up to which it was looked for.
@@ -355,16 +368,16 @@ pub(super) async fn explain(hub: &Arc<Hub>, id: &str) -> Answer {
     }
 }
 
-pub(super) async fn cancel(hub: &Arc<Hub>, request: &Request<Incoming>, id: &str) -> Answer {
-    match wish(request.headers(), id) {
+pub(super) async fn cancel(hub: &Arc<Hub>, headers: &HeaderMap, id: &str) -> Answer {
+    match wish(headers, id) {
         Ok((order, by)) => answer(hub.ask(|request| Input::Cancel { request, order, by }).await),
         Err(problem) => problem.into(),
     }
 }
 
 /// Out of quarantine.
-pub(super) async fn release(hub: &Arc<Hub>, request: &Request<Incoming>, id: &str) -> Answer {
-    match wish(request.headers(), id) {
+pub(super) async fn release(hub: &Arc<Hub>, headers: &HeaderMap, id: &str) -> Answer {
+    match wish(headers, id) {
         Ok((order, by)) => answer(hub.ask(|request| Input::Release { request, order, by }).await),
         Err(problem) => problem.into(),
     }
@@ -376,12 +389,12 @@ fn wish(headers: &HeaderMap, id: &str) -> Result<(OrderId, Operator), Problem> {
     Ok((order, operator(headers)?))
 }
 
-pub(super) async fn migrate(hub: &Arc<Hub>, request: Request<Incoming>, id: &str) -> Answer {
-    let (order, by) = match wish(request.headers(), id) {
+pub(super) async fn migrate(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming, id: &str) -> Answer {
+    let (order, by) = match wish(headers, id) {
         Ok(wish) => wish,
         Err(problem) => return problem.into(),
     };
-    let MigrateTo { to } = match json(request).await {
+    let MigrateTo { to } = match json(body).await {
         Ok(body) => body,
         Err(problem) => return problem.into(),
     };
@@ -407,8 +420,12 @@ fn reply(replied: Reply) -> Answer {
 /// Who asks and why, as the headers say it.
 pub(super) fn operator(headers: &HeaderMap) -> Result<Operator, Problem> {
     let one = |name: &str, max: usize| -> Result<String, Problem> {
-        let Some(value) = headers.get(name) else { return Ok(String::new()) };
         let bad = |why: &str| problem::invalid("bad_header", format!("{name} {why}"));
+        let mut values = headers.get_all(name).iter();
+        let Some(value) = values.next() else { return Ok(String::new()) };
+        if values.next().is_some() {
+            return Err(bad("is there twice"));
+        }
         let value = std::str::from_utf8(value.as_bytes()).map_err(|_| bad("is not UTF-8"))?;
         text::check(value, max).map_err(|why| bad(&why.to_string()))?;
         Ok(value.to_owned())
@@ -417,26 +434,45 @@ pub(super) fn operator(headers: &HeaderMap) -> Result<Operator, Problem> {
 }
 
 /// A small JSON body.
-pub(super) async fn json<T: DeserializeOwned>(request: Request<Incoming>) -> Result<T, Problem> {
-    let body = body(request, BODY_MAX).await?;
+pub(super) async fn json<T: DeserializeOwned>(body: Incoming) -> Result<T, Problem> {
+    let body = read(body, BODY_MAX).await?;
     serde_json::from_slice(&body).map_err(|error| problem::malformed(&error))
 }
 
 /// A small JSON body, or its default when there is none.
-pub(super) async fn json_or_default<T: DeserializeOwned + Default>(request: Request<Incoming>) -> Result<T, Problem> {
-    let body = body(request, BODY_MAX).await?;
+pub(super) async fn json_or_default<T: DeserializeOwned + Default>(body: Incoming) -> Result<T, Problem> {
+    let body = read(body, BODY_MAX).await?;
     if body.is_empty() {
         return Ok(T::default());
     }
     serde_json::from_slice(&body).map_err(|error| problem::malformed(&error))
 }
 
-pub(super) async fn body(request: Request<Incoming>, limit: usize) -> Result<Bytes, Problem> {
-    let incoming = request.into_body();
-    if incoming.size_hint().lower() > limit as u64 {
+/// The body of a request without fields: nothing, or `{}`.
+pub(super) async fn no_field(body: &mut Incoming) -> Result<(), Problem> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct NoField {}
+    if body.is_end_stream() {
+        return Ok(());
+    }
+    let body = read(body, BODY_MAX).await?;
+    if body.is_empty() {
+        return Ok(());
+    }
+    serde_json::from_slice(&body).map(|NoField {}| ()).map_err(|error| problem::malformed(&error))
+}
+
+/// A body of at most so many bytes.
+pub(super) async fn read<B>(body: B, limit: usize) -> Result<Bytes, Problem>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    if body.size_hint().lower() > limit as u64 {
         return Err(problem::too_large(limit));
     }
-    let mut collecting = std::pin::pin!(Limited::new(incoming, limit).collect());
+    let mut collecting = std::pin::pin!(Limited::new(body, limit).collect());
     // A small body has come with its head: no timer for it.
     let collected = match futures_util::poll!(collecting.as_mut()) {
         Poll::Ready(collected) => Ok(collected),

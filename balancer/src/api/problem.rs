@@ -68,6 +68,49 @@ pub(super) fn malformed(error: &serde_json::Error) -> Problem {
     problem(400, "malformed_json", "The body cannot be read", clean(&error.to_string(), 200))
 }
 
+/// A web page, or a name that this balancer does not know as its own.
+pub(super) fn foreign_origin(detail: impl Into<String>) -> Problem {
+    problem(403, "foreign_origin", "Not from here", detail)
+}
+
+/// No host is named, or two are.
+pub(super) fn bad_host(why: &str) -> Problem {
+    problem(400, "bad_host", "The host cannot be read", format!("the header `host` {why}"))
+}
+
+/// A body of another kind: web pages may send those without being asked.
+pub(super) fn not_json() -> Problem {
+    let detail = "the body must be JSON and say so: curl needs -H 'content-type: application/json'";
+    problem(415, "not_json", "Not JSON", detail)
+}
+
+/// A body where none is read.
+pub(super) fn unexpected_body() -> Problem {
+    problem(400, "unexpected_body", "No body is read here", "this path takes no body: it would be left out")
+}
+
+/// A query that is not read, or says something twice.
+pub(super) fn bad_query(detail: impl Into<String>) -> Problem {
+    invalid("bad_query", detail)
+}
+
+/// One key for many orders.
+pub(super) fn key_on_batch() -> Problem {
+    let detail = "a batch has no key of its own: give each order its own field `key`";
+    problem(400, "idempotency_key_on_batch", "A key belongs to one order", detail)
+}
+
+/// Two keys for one order.
+pub(super) fn key_twice(detail: &str) -> Problem {
+    problem(400, "idempotency_key_twice", "Two keys for one order", detail)
+}
+
+/// A key where none is kept.
+pub(super) fn key_misplaced() -> Problem {
+    let detail = "only orders have an idempotency key: this request may be done twice, so look before you repeat it";
+    problem(400, "idempotency_key_misplaced", "No key is kept here", detail)
+}
+
 /// A body over its limit.
 pub(super) fn too_large(limit: usize) -> Problem {
     problem(

@@ -12,9 +12,9 @@ use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Body, Incoming};
 use hyper::header::HeaderMap;
 use hyper::upgrade::Upgraded;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use protocol::api::{BalancerView, PREFIX};
+use protocol::api::BalancerView;
 use protocol::link::{self, BalancerMessage, Refusal};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
@@ -23,7 +23,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Message, Role};
 
 use super::answer::{Answer, Response};
-use super::{orders, problem, upgrade};
+use super::routes::{Route, Verb};
+use super::{callers, orders, problem, upgrade};
 use crate::hub::Hub;
 use crate::leadership::Leader;
 use crate::standby::Node;
@@ -38,8 +39,8 @@ const AGAIN: Duration = Duration::from_millis(50);
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// `POST /standby` on a leader: answers at once, whatever the disk does, so that silence means a hang.
-pub(super) async fn asked(hub: &Arc<Hub>, request: Request<Incoming>) -> Answer {
-    let standby: BalancerView = match orders::json(request).await {
+pub(super) async fn asked(hub: &Arc<Hub>, body: Incoming) -> Answer {
+    let standby: BalancerView = match orders::json(body).await {
         Ok(standby) => standby,
         Err(problem) => return problem.into(),
     };
@@ -50,28 +51,23 @@ pub(super) async fn asked(hub: &Arc<Hub>, request: Request<Incoming>) -> Answer 
 }
 
 /// Serves one request on a balancer that does not lead.
-pub(super) async fn serve(node: &Arc<Node>, request: Request<Incoming>) -> Response {
-    let path = request.uri().path();
-    let answer = match (request.method(), path) {
-        (&Method::GET | &Method::HEAD, "/healthz") => Answer::text("ok\n"),
-        (&Method::GET | &Method::HEAD, "/readyz") => ready(node),
-        (&Method::GET, "/metrics") => Answer::text(metrics(node)),
-        (method, "/healthz" | "/readyz" | "/metrics") => problem::method_not_allowed(method).into(),
-        (&Method::GET, _) if is(path, "link") => upgrade(request, send_on),
-        (&Method::POST, _) if is(path, "standby") => problem::no_leader().into(),
+pub(super) async fn serve(node: &Arc<Node>, route: &Route, request: Request<Incoming>) -> Response {
+    let answer = match route.verb {
+        Verb::Healthz => Answer::text("ok\n"),
+        Verb::Readyz => ready(node),
+        Verb::Metrics => Answer::text(metrics(node)),
+        Verb::Link => upgrade(request, send_on),
+        Verb::Standby => problem::no_leader().into(),
+        // The rest is the leader's, and goes on at most once.
         _ if request.headers().contains_key(FORWARDED) => problem::no_leader().into(),
-        (&Method::GET, _) if is(path, "feed") => return tunnel(node, request).await,
-        _ => return forward(node, request).await,
+        Verb::Feed => return tunnel(node, request).await,
+        _ => return forward(node, route, request).await,
     };
     answer.into_response()
 }
 
-fn is(path: &str, name: &str) -> bool {
-    path.strip_prefix(PREFIX).is_some_and(|rest| rest.trim_matches('/') == name)
-}
-
 fn ready(node: &Node) -> Answer {
-    if node.leader().is_some() { Answer::text("standby\n") } else { problem::no_leader().into() }
+    if node.leader().is_some() { Answer::text("following\n") } else { problem::no_leader().into() }
 }
 
 /// What only a leader knows is not here.
@@ -104,18 +100,19 @@ async fn send_on(upgraded: Upgraded) {
     .await;
 }
 
-async fn forward(node: &Node, request: Request<Incoming>) -> Response {
+async fn forward(node: &Node, route: &Route, request: Request<Incoming>) -> Response {
     let hint = request.body().size_hint();
     let most = hint.upper().map_or(BODY_MAX, |bytes| usize::try_from(bytes).unwrap_or(BODY_MAX).min(BODY_MAX));
     let Some(place) = node.forwarder.place(most) else {
         return Answer::from(problem::too_many_parked()).into_response();
     };
-    let (head, body) = request.into_parts();
-    let body = match orders::body(Request::new(body), BODY_MAX).await {
+    let (mut head, body) = request.into_parts();
+    let body = match orders::read(body, BODY_MAX).await {
         Ok(body) => body,
         Err(problem) => return Answer::from(problem).into_response(),
     };
-    let sent = node.forwarder.send(node, &Wish::new(head, body)).await;
+    callers::forget(&mut head.headers);
+    let sent = node.forwarder.send(node, &Wish::new(route.verb, head, body)).await;
     drop(place);
     sent.unwrap_or_else(|why| unanswered(why).into_response())
 }
@@ -131,7 +128,8 @@ fn unanswered(why: Unanswered) -> Answer {
 async fn tunnel(node: &Node, mut request: Request<Incoming>) -> Response {
     let deadline = Instant::now() + PARKED_MAX;
     let Some(place) = node.forwarder.place(0) else { return Answer::from(problem::too_many_parked()).into_response() };
-    let wish = (request.uri().clone(), request.headers().clone());
+    let mut wish = (request.uri().clone(), request.headers().clone());
+    callers::forget(&mut wish.1);
     let opened = timeout_at(deadline, async {
         loop {
             if let Some(leader) = node.leader_within(PARKED_MAX).await

@@ -26,13 +26,14 @@ use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use protocol::api::{IDEMPOTENCY_KEY, PREFIX, Problem};
+use protocol::api::{IDEMPOTENCY_KEY, Problem};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::Node;
+use crate::api::routes::Verb;
 use crate::leadership::Leader;
 
 /// How long a request is parked while nobody leads: twice the time in which a leader is replaced, and half of the 10 s for
@@ -235,19 +236,17 @@ fn code_of(status: StatusCode, body: &[u8]) -> Option<String> {
 
 impl Wish {
     /// A request whose body has come.
-    pub(crate) fn new(head: hyper::http::request::Parts, body: Bytes) -> Self {
+    pub(crate) fn new(verb: Verb, head: hyper::http::request::Parts, body: Bytes) -> Self {
         let target = head.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
         let mut headers = head.headers;
         drop_hop_by_hop(&mut headers);
-        let path = head.uri.path().strip_prefix(PREFIX).unwrap_or_default().trim_matches('/');
-        let repeatable = match (&head.method, path) {
-            (&Method::GET | &Method::HEAD, _) => true,
-            (&Method::POST, "orders") => {
-                give_key(&mut headers, &body);
-                true
-            }
-            (&Method::POST, "orders/batch") => all_have_keys(&body),
-            _ => false,
+        let repeatable = if matches!(head.method, Method::GET | Method::HEAD) {
+            true
+        } else if verb == Verb::PlaceOrder {
+            give_key(&mut headers, &body);
+            true
+        } else {
+            verb == Verb::PlaceBatch && all_have_keys(&body)
         };
         Self { method: head.method, target, headers, body, repeatable }
     }
@@ -304,6 +303,7 @@ fn drop_hop_by_hop(headers: &mut HeaderMap) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::callers::Callers;
 
     fn wish(method: Method, path: &str, key: Option<&str>, body: &'static str) -> Wish {
         let mut request = Request::builder().method(method).uri(path).header("connection", "x-odd, keep-alive");
@@ -312,7 +312,8 @@ mod tests {
             request = request.header(IDEMPOTENCY_KEY, key);
         }
         let (head, ()) = request.body(()).expect("a request").into_parts();
-        Wish::new(head, Bytes::from_static(body.as_bytes()))
+        let (route, _) = crate::api::routes::find(&head.method, head.uri.path()).expect("a path of the table");
+        Wish::new(route.verb, head, Bytes::from_static(body.as_bytes()))
     }
 
     const ORDER: &str = r#"{"items":[{"dish":"pizza"}],"zone":"Downtown"}"#;
@@ -321,7 +322,7 @@ mod tests {
     fn an_order_without_a_key_gets_one_and_one_with_a_key_keeps_it() {
         let key = |wish: &Wish| wish.headers.get(IDEMPOTENCY_KEY).map(|key| key.to_str().expect("ascii").to_owned());
         let one = wish(Method::POST, "/api/v1/orders", None, ORDER);
-        let other = wish(Method::POST, "/api/v1/orders/", None, ORDER);
+        let other = wish(Method::POST, "/api/v1/orders", None, ORDER);
         assert!(one.repeatable && key(&one).is_some() && key(&one) != key(&other));
         let own = wish(Method::POST, "/api/v1/orders", Some("k"), ORDER);
         assert_eq!(key(&own).as_deref(), Some("k"));
@@ -354,7 +355,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_leader_a_request_is_parked_and_then_told_so() {
-        let mut node = Node::new("b2".into(), "http://127.0.0.1:1".into());
+        let mut node = Node::new("b2".into(), "http://127.0.0.1:1".into(), Callers::default());
         node.forwarder.parked_max = Duration::from_millis(60);
         let began = Instant::now();
         let wish = wish(Method::GET, "/api/v1/proof", None, "");

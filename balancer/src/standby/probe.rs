@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt;
+use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request, StatusCode};
 use protocol::api::PREFIX;
 use tokio::sync::mpsc::Sender;
@@ -59,6 +60,7 @@ pub(super) async fn ask_forever(dir: PathBuf, node: Arc<Node>, words: Sender<Wor
 async fn ask(client: &Client, leader: &Leader, node: &Node) -> Option<Word> {
     let body = serde_json::to_vec(&node.report()).unwrap_or_default();
     let request = Request::builder().method(Method::POST).uri(format!("{}{PREFIX}{PATH}", leader.url));
+    let request = request.header(CONTENT_TYPE, "application/json");
     let Ok(request) = request.body(body.into()) else { return Some(Word::Unasked) };
     let response = match client.request(request).await {
         Ok(response) => response,
