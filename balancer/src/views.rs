@@ -127,6 +127,10 @@ pub fn kitchen(inner: &Inner, now: Duration, number: KitchenNo) -> KitchenView {
 fn note(note: Note) -> String {
     match note {
         Note::Slow { tenths } => format!("slow: {}.{} times the usual", tenths / 10, tenths % 10),
+        Note::Stuck => "stuck: it holds orders and cooks none, so it gets one at a time".into(),
+        Note::Ejected { failed, of } => {
+            format!("ejected: {failed} of its last {of} attempts failed, so it gets a probe")
+        }
         Note::HeldDown { left } => format!("held down {} s: it keeps falling", left.as_secs() + 1),
         Note::WarmingUp { percent } => format!("warming up: {percent} % of its places"),
     }

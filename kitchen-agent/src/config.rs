@@ -17,6 +17,9 @@ use crate::core::{AgentConfig, Cooking};
 
 /// The most specialties of one kitchen: its hello has to fit in a frame.
 const SPECIALTIES_MAX: usize = 256;
+/// The shortest and the longest time for one run of the cooking command, in milliseconds: a process takes some to start,
+/// and nobody waits for a dinner longer than a day.
+const STAGE_TIMEOUT_MS: std::ops::RangeInclusive<u64> = 100..=86_400_000;
 /// The largest configuration file, in bytes.
 const FILE_MAX: u64 = 64 * 1024;
 
@@ -65,6 +68,9 @@ pub struct Args {
     /// Runs this with `sh -c` for each stage, the order as a line of JSON on its stdin; failure fails the order
     #[arg(long, value_name = "COMMAND")]
     pub cook: Option<String>,
+    /// How long that may take for one stage, as 90s, 500ms or 2m: then it is killed, with all that it started [default: 60s]
+    #[arg(long, env = "STAGE_TIMEOUT", value_name = "TIME")]
+    pub stage_timeout: Option<String>,
     /// Ends when the process that started it is gone
     #[arg(long)]
     pub die_with_parent: bool,
@@ -111,6 +117,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Runs for each stage; none: stages are simulated.
     pub cook: Option<String>,
+    /// How long one such run may take, in milliseconds.
+    pub stage_timeout_ms: u32,
     /// Ends when the parent process is gone.
     pub die_with_parent: bool,
 }
@@ -161,6 +169,7 @@ struct File {
     log_level: Option<String>,
     log_format: Option<LogFormat>,
     cook: Option<String>,
+    stage_timeout: Option<String>,
     die_with_parent: Option<bool>,
 }
 
@@ -208,6 +217,7 @@ impl Args {
             log_level: self.log_level.or(file.log_level),
             log_format: self.log_format.or(file.log_format),
             cook: self.cook.or(file.cook),
+            stage_timeout: self.stage_timeout.or(file.stage_timeout),
             die_with_parent: self.die_with_parent || file.die_with_parent.unwrap_or(false),
             config: self.config,
         }
@@ -234,6 +244,10 @@ impl Args {
         if self.cook.as_deref().is_some_and(|command| command.trim().is_empty()) {
             return Err(value("--cook", "is empty: give a command, or leave it out to simulate cooking".into()));
         }
+        let stage_timeout_ms = match &self.stage_timeout {
+            Some(text) => stage_timeout(text).map_err(|why| value("STAGE_TIMEOUT", why))?,
+            None => Cooking::STAGE_TIMEOUT_MS,
+        };
         Ok(Config {
             kitchen,
             name,
@@ -247,6 +261,7 @@ impl Args {
             log_level,
             log_format: self.log_format.unwrap_or_default(),
             cook: self.cook,
+            stage_timeout_ms,
             die_with_parent: self.die_with_parent,
         })
     }
@@ -268,7 +283,7 @@ impl Config {
             version: env!("CARGO_PKG_VERSION").into(),
             speed: self.speed,
             cooking: match self.cook {
-                Some(_) => Cooking::Commands { stage_timeout_ms: Cooking::STAGE_TIMEOUT_MS },
+                Some(_) => Cooking::Commands { stage_timeout_ms: self.stage_timeout_ms },
                 None => Cooking::Simulated,
             },
         }
@@ -299,6 +314,23 @@ fn check_range(name: &'static str, given: u32, most: u32, of: &str) -> Result<()
         return Ok(());
     }
     Err(value(name, format!("is {given}: use 1 to {most}{of}")))
+}
+
+/// A number with its unit; without one it is seconds.
+fn stage_timeout(text: &str) -> Result<u32, String> {
+    let shown = text::clean(text, 40);
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit_ms = match unit.trim() {
+        "ms" => 1,
+        "" | "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        _ => 0,
+    };
+    let ms = number.parse::<u64>().unwrap_or(0).saturating_mul(unit_ms);
+    let ms = Some(ms).filter(|ms| STAGE_TIMEOUT_MS.contains(ms)).and_then(|ms| u32::try_from(ms).ok());
+    ms.ok_or_else(|| format!("is `{shown}`: use a time from 100ms to 24h, written like 90s, 500ms or 2m"))
 }
 
 fn check_specialties(names: &[String]) -> Result<(), BadConfig> {
@@ -345,6 +377,9 @@ mod tests {
             (vec!["--id", "k1", "--balancer", "https://b"], "no TLS"),
             (vec!["--id", "k1", "--balancer", " , "], "LOAD_BALANCER_URL: names no balancer"),
             (vec!["--id", "k1", "--cook", " "], "--cook is empty"),
+            (vec!["--id", "k1", "--stage-timeout", "soon"], "STAGE_TIMEOUT is `soon`: use a time from 100ms to 24h"),
+            (vec!["--id", "k1", "--stage-timeout", "0"], "STAGE_TIMEOUT is `0`"),
+            (vec!["--id", "k1", "--stage-timeout", "1000h"], "STAGE_TIMEOUT is `1000h`"),
             (vec!["--id", "k1", "--log-level", "loud=loud"], "LOG_LEVEL"),
             (vec!["--id", "k1", "--config", "/nowhere"], "--config /nowhere: "),
         ] {
@@ -354,13 +389,27 @@ mod tests {
     }
 
     #[test]
+    fn a_commands_limit_is_a_time_and_a_minute_unless_told() {
+        let limit = |args: &[&str]| resolve(args).expect("sound").stage_timeout_ms;
+        assert_eq!(limit(&["--id", "k1"]), 60_000);
+        for (text, ms) in [("90", 90_000), ("90s", 90_000), ("500ms", 500), ("2m", 120_000), ("24h", 86_400_000)] {
+            assert_eq!(limit(&["--id", "k1", "--stage-timeout", text]), ms);
+        }
+        let config = resolve(&["--id", "k1", "--cook", "true", "--stage-timeout", "2s"]).expect("sound");
+        assert_eq!(config.agent(1).cooking, Cooking::Commands { stage_timeout_ms: 2_000 });
+        let config = resolve(&["--id", "k1", "--stage-timeout", "2s"]).expect("sound");
+        assert_eq!(config.agent(1).cooking, Cooking::Simulated, "the menu says how long it takes");
+    }
+
+    #[test]
     fn flags_go_over_the_file() {
         let path = std::env::temp_dir().join(format!("kitchen-agent-config-{}.toml", std::process::id()));
-        let text = "kitchen_id = \"k2\"\nkitchen_capacity = 3\nload_balancer_url = [\"http://a:1\", \"ws://b:2\"]\n";
+        let text = "kitchen_id = \"k2\"\nkitchen_capacity = 3\nstage_timeout = \"5s\"\nload_balancer_url = [\"http://a:1\", \"ws://b:2\"]\n";
         std::fs::write(&path, text).expect("a temporary file");
         let path = path.to_str().expect("plain");
         let config = resolve(&["--config", path, "--capacity", "5"]).expect("sound");
         assert_eq!((config.kitchen.as_str(), config.capacity, config.balancers.len()), ("k2", 5, 2));
+        assert_eq!(config.stage_timeout_ms, 5_000);
         std::fs::write(path, "kitchen = 1").expect("a temporary file");
         let error = resolve(&["--config", path]).expect_err("unknown name").to_string();
         assert!(error.contains("unknown field `kitchen`"), "{error}");

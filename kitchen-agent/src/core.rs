@@ -184,7 +184,7 @@ enum Link {
 /// The agent.
 ///
 /// - An order is in `held` or in `reports`, never in both.
-/// - `fences` has one entry for each of `held`; `due` has those whose simulated stage has an end.
+/// - `fences` has one entry for each of `held`; `due` has those whose stage is running.
 /// - Each of `held` is in `waiting`, in `ahead`, on a station or paused, as its [`Place`](lease::Place) says; `leaving` has
 ///   those whose place has a time at which it changes by itself.
 /// - `cooking` is the number of those on a station, at most `stations`.

@@ -150,6 +150,7 @@ fn metrics(agent: &Agent, reconnects: u64) -> String {
     for (name, help, value) in [
         ("kitchen_completed_total", "Orders cooked to the end here.", counters.completed),
         ("kitchen_failed_total", "Orders whose cooking failed here.", counters.failed),
+        ("kitchen_timed_out_total", "Commands that took too long and were killed.", counters.timed_out),
         ("kitchen_fenced_total", "Leases dropped at their fence.", counters.fenced),
         ("kitchen_stale_total", "Reports refused because the lease had gone elsewhere.", counters.stale),
         ("kitchen_declined_total", "Orders not taken: late, full or closing.", counters.declined),

@@ -219,6 +219,8 @@ pub enum DeclineReason {
     Closing,
     /// Its lease ended in the agent's hands: no heartbeat that names it was answered in time.
     Fenced,
+    /// Its command took longer than [`Hello::stage_timeout_ms`], and was killed.
+    TimedOut,
 }
 
 /// An order to cook.

@@ -135,6 +135,7 @@ impl Core {
     pub(crate) fn notice_own_lag(&mut self, now: Now) {
         let Some(planned) = self.soft.planned.filter(|_| self.soft.leads) else { return };
         if now.mono > planned + self.heartbeat_time() * limits::LAG_HEARTBEATS {
+            self.soft.stages.excuse(now.mono - planned);
             self.forgive_silence(now);
         }
     }

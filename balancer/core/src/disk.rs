@@ -23,7 +23,10 @@ impl Core {
     pub(crate) fn disk_is(&mut self, now: Now, health: DiskHealth) {
         let stalled = self.is_disk_stalled();
         self.soft.disk = health;
-        if stalled && !self.is_disk_stalled() {
+        if self.is_disk_stalled() {
+            self.soft.stages.stall(now.mono);
+        } else if stalled {
+            self.soft.stages.go_on(now.mono);
             self.forgive_silence(now);
         }
     }

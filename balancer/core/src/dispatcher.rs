@@ -8,19 +8,20 @@ use std::time::Duration;
 
 use protocol::api::{PolicyView, Receipt};
 use protocol::city::{self, City};
-use protocol::link::{BalancerMessage, Cook, LeaseName, Timing};
-use protocol::{Epoch, FencingToken, OrderId, OrderState};
+use protocol::link::{BalancerMessage, LeaseName, Timing};
+use protocol::{Epoch, OrderId, OrderState};
 
 use crate::effect::{Effect, Refused, Reply};
 use crate::event::{Cause, Event, KitchenNo, LossCause, Recorded};
 use crate::grey::Pace;
 use crate::input::{Input, Now, Operator, RequestId};
 use crate::limits;
+use crate::outcomes::Outcome;
 use crate::policy;
 use crate::soft::{Decision, Link, MoveAsked, Skip, Soft};
 use crate::state::State;
 use crate::warmup::Steadiness;
-use crate::{disk, fleet};
+use crate::{disk, dispatch, fleet};
 
 /// A guard that a simulator can take away, to show that it would notice. Never reachable from a command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,10 @@ pub enum Guard {
     PauseFirst,
     /// A kitchen is told to go on from the checkpoint in the ledger; without it every attempt begins at the first stage.
     Checkpoint,
+    /// A stage that takes far too long ends, with all that its kitchen holds; without it a hung kitchen keeps its orders.
+    StageLimit,
+    /// After an attempt that went wrong an order goes to another kitchen first.
+    Elsewhere,
 }
 
 /// What the core is told once.
@@ -127,7 +132,8 @@ impl Core {
         if self.is_disk_stalled() {
             return tick;
         }
-        [tick, self.soft.leases.next(), self.soft.rush_next, self.soft.rush_ends].into_iter().flatten().min()
+        let holds = self.soft.holds.next_end().filter(|_| !self.state.kitchens.is_empty());
+        [tick, self.soft.leases.next(), holds, self.soft.rush_next, self.soft.rush_ends].into_iter().flatten().min()
     }
 
     /// Events since the last call, in the sequence of the ledger.
@@ -265,11 +271,13 @@ impl Core {
             .filter_map(|(id, waits)| self.state.order(id).map(|order| (id, order.token.counter, waits)))
             .collect();
         for (order, counter, waits) in leases {
-            self.soft.leases.give(now.mono, order, counter);
+            let age = self.state.order(order).map_or(0, |order| now.wall.ms_since(order.leased_at));
+            self.soft.leases.adopt(now.mono, order, counter, Duration::from_millis(age));
             if waits {
                 self.stealable(order, now.mono);
             }
         }
+        self.adopt_line(now.mono);
     }
 
     fn due(&mut self, now: Now) {
@@ -286,6 +294,7 @@ impl Core {
             return;
         }
         self.expire_leases(now);
+        self.soft.holds.let_go(now.mono);
         self.rush_due(now);
         if ticks {
             self.watch_kitchens(now);
@@ -312,51 +321,6 @@ impl Core {
         }
         self.dispatch_waiting(now);
         self.steal(now);
-    }
-
-    /// Gives waiting orders to free places, the most urgent and then the oldest first.
-    pub(crate) fn dispatch_waiting(&mut self, now: Now) {
-        while self.soft.leads && !self.is_disk_stalled() && self.soft.routing.open_places() > 0 {
-            let Some(first) = self.state.queue.first().copied() else { return };
-            let id = first.1;
-            let Some(order) = self.state.orders.get(id) else { return };
-            if self.settings.without == Some(Guard::Reassignment) && order.attempt > 0 {
-                return;
-            }
-            let cause = order.next_cause;
-            let chosen = self.soft.routing.choose(&order.items, order.zone, &mut self.soft.random);
-            let priority = order.priority;
-            let Some(kitchen) = self.probe_for(priority).or(chosen) else { return };
-            self.lease(now, id, kitchen, cause);
-            // Only a ledger that contradicts itself leaves it there: better a standing line than a leader that spins.
-            if self.state.queue.first() == Some(&first) {
-                return;
-            }
-        }
-    }
-
-    /// Gives a kitchen the right to cook an order, and tells it.
-    pub(crate) fn lease(&mut self, now: Now, id: OrderId, kitchen: KitchenNo, cause: Cause) {
-        let Some(order) = self.state.orders.get(id) else { return };
-        let weights = self.state.policy.as_ref().map(|policy| policy.weights).unwrap_or_default();
-        let slot = &mut self.soft.decisions[decision_slot(id)];
-        self.soft.routing.explain(slot, (id, kitchen, now.wall), weights, (&order.items, order.zone));
-        let token = FencingToken { epoch: self.state.epoch, counter: self.state.last_token.counter + 1 };
-        self.emit(now, Event::Leased { order: id, kitchen, token, cause });
-        self.tell_cook(id, kitchen);
-    }
-
-    pub(crate) fn tell_cook(&mut self, id: OrderId, kitchen: KitchenNo) {
-        let link = self.soft.link(kitchen);
-        let (Some(connection), Some(order)) = (link.connection, self.state.orders.get(id)) else { return };
-        let cook = Cook {
-            lease: LeaseName { order: id, token: order.token },
-            attempt: order.attempt,
-            from_stage: if self.without(Guard::Checkpoint) { 0 } else { order.stages_done },
-            priority: order.priority,
-            items: order.items.clone(),
-        };
-        self.effects.push(Effect::Tell(connection, BalancerMessage::Cook { seen: link.seq, cook }));
     }
 
     /// Tells a kitchen, if it is connected.
@@ -387,9 +351,10 @@ impl Core {
                 self.soft.leases.give(now.mono, *order, token.counter);
                 self.soft.stays.remove(order);
                 self.soft.pauses.remove(order);
+                self.left_the_line(*order);
                 self.stealable(*order, now.mono);
                 self.load_changed(*kitchen);
-                self.soft.link_mut(*kitchen).empty = false;
+                self.given(*kitchen);
                 self.probed(now, *kitchen);
                 if let Cause::Reassign { from, .. } | Cause::Handover { from, .. } = cause {
                     self.soft.link_mut(*from).empty = false;
@@ -399,31 +364,52 @@ impl Core {
             Event::Started { order, .. } => {
                 self.not_stealable(*order);
                 self.progressed(now, *order);
+                self.stage_began(now, *order);
                 if let Some(kitchen) = self.state.orders.get(*order).and_then(|order| order.kitchen) {
                     self.load_changed(kitchen);
                 }
             }
-            Event::StageDone { order, .. } => self.progressed(now, *order),
+            Event::StageDone { order, .. } => {
+                self.progressed(now, *order);
+                self.cooked_on(*order);
+                self.stage_began(now, *order);
+            }
             Event::Completed { order, cooked_ms, .. } => {
                 self.progressed(now, *order);
+                self.cooked_on(*order);
                 self.learn_pace(*order, *cooked_ms);
+                self.learn_outcome(now, *order, Outcome::Done);
                 self.left_its_kitchen(*order);
             }
             Event::AttemptFailed { order, .. } => {
                 self.progressed(now, *order);
                 self.left_its_kitchen(*order);
+                self.joined_the_line(*order);
+                self.learn_outcome(now, *order, Outcome::Failed);
             }
             Event::LeaseLost { order, cause, .. } => {
-                if matches!(cause, LossCause::LeaseExpired | LossCause::DrainDeadline) {
+                if leaves_doubt(*cause) {
                     self.unproven(now, *order);
                 }
                 self.left_its_kitchen(*order);
+                self.joined_the_line(*order);
+                if *cause == LossCause::LeaseExpired {
+                    self.learn_outcome(now, *order, Outcome::Failed);
+                }
             }
             Event::Cancelled { order, .. } => {
                 self.unproven(now, *order);
+                self.left_the_line(*order);
                 self.left_its_kitchen(*order);
             }
-            Event::DeadLettered { order, .. } => self.left_its_kitchen(*order),
+            Event::DeadLettered { order, .. } => {
+                self.left_the_line(*order);
+                self.left_its_kitchen(*order);
+            }
+            Event::Requeued { order, .. } => self.joined_the_line(*order),
+            Event::Accepted(accepted) => {
+                self.soft.holds.joined((std::cmp::Reverse(accepted.priority), accepted.order));
+            }
             Event::KitchenRegistered(registered) => {
                 if registered.kitchen.index() == self.soft.links.len() {
                     self.soft.links.push(Link::default());
@@ -442,13 +428,11 @@ impl Core {
             Event::CityChanged { .. } | Event::PolicyChanged { .. } | Event::PolicySet { .. } => {
                 self.configure_routing()
             }
-            Event::Accepted(_)
-            | Event::MoveFailed { .. }
+            Event::MoveFailed { .. }
             | Event::StaleRefused { .. }
             | Event::EpochStarted { .. }
             | Event::MoveOrdered { .. }
             | Event::HandedOver { .. }
-            | Event::Requeued { .. }
             | Event::RushStarted { .. }
             | Event::RushEnded { .. } => {}
         }
@@ -458,10 +442,34 @@ impl Core {
         self.soft.leases.end(id);
         self.soft.stays.remove(&id);
         self.soft.pauses.remove(&id);
+        self.soft.stages.remove(id);
         self.not_stealable(id);
         if let Some(kitchen) = self.state.orders.get(id).and_then(|order| order.kitchen) {
             self.soft.link_mut(kitchen).empty = false;
             self.freed(kitchen);
+        }
+    }
+
+    /// The order may go to a kitchen again.
+    fn joined_the_line(&mut self, id: OrderId) {
+        if let Some(order) = self.state.orders.get(id) {
+            self.soft.holds.joined(dispatch::place(order));
+        }
+    }
+
+    fn left_the_line(&mut self, id: OrderId) {
+        if let Some(order) = self.state.orders.get(id) {
+            self.soft.holds.left(dispatch::place(order));
+        }
+    }
+
+    /// The kitchen was given an order.
+    fn given(&mut self, number: KitchenNo) {
+        let first = self.state.kitchen(number).waiting.len() == 1;
+        let link = self.soft.link_mut(number);
+        link.empty = false;
+        if first {
+            link.unstarted_since = None;
         }
     }
 
@@ -567,6 +575,19 @@ impl Core {
     }
 }
 
-fn decision_slot(order: OrderId) -> usize {
+pub(crate) fn decision_slot(order: OrderId) -> usize {
     (order.0 % limits::DECISIONS_KEPT as u64) as usize
+}
+
+/// Whether the agent may still hold an order that was lost in this way.
+fn leaves_doubt(cause: LossCause) -> bool {
+    match cause {
+        LossCause::LeaseExpired | LossCause::DrainDeadline | LossCause::StageTimeout | LossCause::KitchenStuck => true,
+        LossCause::KitchenSilent
+        | LossCause::AgentRestarted
+        | LossCause::AgentLeft
+        | LossCause::Returned
+        | LossCause::Declined
+        | LossCause::ProcessExited => false,
+    }
 }

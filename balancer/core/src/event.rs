@@ -88,6 +88,7 @@ pub enum MoveReason {
     Operator,
     Drain,
     SlowKitchen,
+    EjectedKitchen,
 }
 
 impl MoveReason {
@@ -100,6 +101,7 @@ impl MoveReason {
             Self::Operator => "operator",
             Self::Drain => "drain",
             Self::SlowKitchen => "slow_kitchen",
+            Self::EjectedKitchen => "ejected_kitchen",
         }
     }
 }
@@ -116,6 +118,10 @@ pub enum LossCause {
     Declined,
     DrainDeadline,
     ProcessExited,
+    /// The order stood in one stage for too long.
+    StageTimeout,
+    /// Another order did, or nothing was started: the kitchen hangs, and this order is not to blame.
+    KitchenStuck,
 }
 
 impl LossCause {
@@ -131,6 +137,8 @@ impl LossCause {
             Self::Declined => "declined",
             Self::DrainDeadline => "drain_deadline",
             Self::ProcessExited => "process_exited",
+            Self::StageTimeout => "stage_timeout",
+            Self::KitchenStuck => "kitchen_stuck",
         }
     }
 }
@@ -268,7 +276,7 @@ pub enum Event {
         order: OrderId,
         /// Under which right.
         token: FencingToken,
-        /// The attempt's time by the agent's clock.
+        /// The attempt's time by the agent's clock, never longer than the balancer saw the lease stand.
         cooked_ms: u32,
     },
     /// The attempt failed; the order waits again.

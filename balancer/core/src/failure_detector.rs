@@ -10,6 +10,7 @@ use protocol::api::Health;
 use crate::dispatcher::Core;
 use crate::effect::Effect;
 use crate::event::{Event, KitchenNo, LossCause};
+use crate::grey::Trouble;
 use crate::input::Now;
 use crate::limits;
 
@@ -34,6 +35,15 @@ pub enum Note {
         /// How many times slower than usual, in tenths.
         tenths: u32,
     },
+    /// It holds orders and cooks none: one order at a time until one comes on.
+    Stuck,
+    /// Most of its attempts fail: nothing new but a probe now and then.
+    Ejected {
+        /// Of its last attempts.
+        failed: u32,
+        /// How many those are.
+        of: u32,
+    },
     /// It keeps falling: nothing new until it has been steady for a while.
     HeldDown {
         /// For how long still.
@@ -52,9 +62,16 @@ impl Core {
     pub fn note(&self, now: Duration, number: KitchenNo) -> Option<Note> {
         let link = self.soft.links.get(number.index()).filter(|_| self.state.kitchen(number).alive)?;
         let held = link.steadiness.held_until().map(|until| Note::HeldDown { left: until.saturating_sub(now) });
-        let slow = link.pace.tenths().map(|tenths| Note::Slow { tenths });
+        let trouble = link.pace.trouble().map(|trouble| match trouble {
+            Trouble::Slow => Note::Slow { tenths: link.pace.tenths() },
+            Trouble::Stuck => Note::Stuck,
+            Trouble::Failing => {
+                let (failed, of) = link.outcomes.counts();
+                Note::Ejected { failed, of }
+            }
+        });
         let warming = link.steadiness.percent().map(|percent| Note::WarmingUp { percent });
-        held.or(slow).or(warming)
+        held.or(trouble).or(warming)
     }
 
     /// The signs of life of a kitchen.

@@ -10,6 +10,7 @@ use protocol::{Epoch, KitchenId, OrderId, text};
 use crate::dispatcher::Core;
 use crate::effect::{Effect, Refused, Reply};
 use crate::event::{Event, KitchenNo, LossCause, Registered};
+use crate::grey::Trouble;
 use crate::input::{ConnectionId, Now, Operator, RequestId};
 use crate::limits;
 use crate::routing::{DishSet, Facts, Unfit};
@@ -108,11 +109,14 @@ impl Core {
             self.emit(now, Event::KitchenRegistered(Box::new(registered)));
             self.came_back(now, number);
         }
+        let judged_from = now.mono + self.lease_time();
         let link = self.soft.link_mut(number);
         link.connection = Some(connection);
         link.heard = Some(now.mono);
         link.pid = hello.pid;
         (link.speed_milli, link.stage_timeout_ms) = (hello.speed_milli, hello.stage_timeout_ms);
+        link.judged_from = judged_from;
+        link.unstarted_since = None;
         link.suspected = false;
         link.closing = false;
         link.deaf = false;
@@ -223,7 +227,7 @@ impl Core {
     /// Brings routing up to date after anything about the kitchen changed.
     pub(crate) fn refresh(&mut self, number: KitchenNo) {
         let (kitchen, link) = (self.state.kitchen(number), self.soft.link(number));
-        // A kitchen that is slow or keeps falling is better than none.
+        // A kitchen that is slow, keeps falling or often fails is better than none.
         let cautious = self.others_are_sound(number);
         let unfit = match kitchen.schedulable {
             _ if !kitchen.alive => Some(Unfit::Dead),
@@ -232,8 +236,14 @@ impl Core {
             Schedulable::Open if link.closing => Some(Unfit::Draining),
             Schedulable::Open if link.suspected || link.connection.is_none() => Some(Unfit::Suspected),
             Schedulable::Open if cautious && link.steadiness.is_held() => Some(Unfit::HeldDown),
-            Schedulable::Open if cautious && link.pace.is_open() && !link.pace.is_probing() => Some(Unfit::Slow),
-            Schedulable::Open => None,
+            Schedulable::Open if link.pace.is_probing() => None,
+            // One that cooks nothing is no better than none.
+            Schedulable::Open => match link.pace.trouble() {
+                Some(Trouble::Stuck) => Some(Unfit::Stuck),
+                Some(Trouble::Failing) if cautious => Some(Unfit::Ejected),
+                Some(Trouble::Slow) if cautious => Some(Unfit::Slow),
+                Some(Trouble::Failing | Trouble::Slow) | None => None,
+            },
         };
         let facts = Facts {
             unfit,

@@ -1,14 +1,17 @@
-//! Grey kitchens: alive, heard, and far slower than the others, or with no progress at all.
+//! Grey kitchens: alive, heard, and far slower than the others, or failing, or with no progress at all.
 //!
 //! Pace is cooking time over planned time by the menu, as a moving sum, so it does not depend on the dishes; a kitchen is
 //! *slow* when its pace is [`limits::SLOW_TIMES`] the median pace of the fleet. Commands do not keep to the menu, so the
-//! plain cooking time must stand out as well. A kitchen is *stuck* when everything in it has stood still for many times
-//! what it should take. Either opens the breaker: nothing new ([`Unfit::Slow`](crate::routing::Unfit::Slow)) but a probe
-//! now and then, what waits there may go elsewhere, and the first normal result or sign of progress closes it.
+//! plain cooking time must stand out as well. A kitchen is *stuck* when it broke a limit ([`crate::stages`]), or when
+//! everything in it has stood still for many times what it should take. It is *failing* when it was ejected
+//! ([`crate::outcomes`]). Each opens the breaker: nothing new ([`Unfit`](crate::routing::Unfit)) but a probe now and then,
+//! and what waits there may go elsewhere. What closes it is the kitchen's own record, so that needs no other kitchen: a
+//! normal result for a slow one, any result for a failing one, and for a stuck one a stage that ends; that it starts
+//! something shows nothing.
 //!
 //! A slow kitchen still beats none: it takes the overflow, as many orders as it has idle stations, when orders wait and
-//! nobody else has a place. A stuck one does not. With fewer than [`limits::PACE_KITCHENS`] kitchens that have cooked
-//! enough there is nothing to compare with, and nobody is slow.
+//! nobody else has a place. A stuck or failing one does not. With fewer than [`limits::PACE_KITCHENS`] kitchens that have
+//! cooked enough there is nothing to compare with, and nobody is slow.
 
 use std::time::Duration;
 
@@ -31,11 +34,22 @@ pub(crate) struct Pace {
     open: Option<Breaker>,
 }
 
+/// What is wrong with a kitchen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Far slower than the others.
+    Slow,
+    /// Its attempts fail.
+    Failing,
+    /// It holds orders and cooks none.
+    Stuck,
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Breaker {
+    trouble: Trouble,
     /// How many times slower, in tenths.
     tenths: u32,
-    stuck: bool,
     probe_at: Duration,
     wait: Duration,
     probing: bool,
@@ -65,9 +79,14 @@ impl Pace {
         self.open.is_some_and(|breaker| breaker.probing)
     }
 
+    /// What is wrong, if anything is.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        self.open.map(|breaker| breaker.trouble)
+    }
+
     /// How many times slower than the others, in tenths.
-    pub(crate) fn tenths(&self) -> Option<u32> {
-        self.open.map(|breaker| breaker.tenths)
+    pub(crate) fn tenths(&self) -> u32 {
+        self.open.map_or(0, |breaker| breaker.tenths)
     }
 
     /// Something went on, or nobody could have seen it: the time without progress begins anew.
@@ -96,28 +115,54 @@ impl Pace {
         self.cooked / u64::from(self.samples.max(1))
     }
 
-    fn open(&mut self, now: Duration, tenths: u64, stuck: bool) {
-        let tenths = u32::try_from(tenths).unwrap_or(u32::MAX);
+    /// A worse trouble takes the place of a lesser one, never the other way round.
+    fn open(&mut self, now: Duration, trouble: Trouble, tenths: u32) {
         match &mut self.open {
-            Some(breaker) => (breaker.tenths, breaker.stuck) = (tenths, stuck),
+            Some(breaker) if breaker.trouble == Trouble::Stuck && trouble != Trouble::Stuck => {}
+            Some(breaker) if breaker.trouble == Trouble::Failing && trouble == Trouble::Slow => {}
+            Some(breaker) => (breaker.trouble, breaker.tenths) = (trouble, tenths),
             None => {
                 let (wait, probing) = (limits::PROBE_AFTER, false);
-                self.open = Some(Breaker { tenths, stuck, probe_at: now + wait, wait, probing });
+                self.open = Some(Breaker { trouble, tenths, probe_at: now + wait, wait, probing });
             }
         }
     }
 }
 
 impl Core {
+    /// Living kitchens with which something is wrong, and what.
+    pub fn troubled(&self) -> impl Iterator<Item = (KitchenNo, Trouble)> {
+        let living = self.soft.links.iter().zip(&self.state.kitchens).enumerate().filter(|(_, (_, one))| one.alive);
+        living.filter_map(|(number, (link, _))| link.pace.trouble().map(|trouble| (KitchenNo(number as u32), trouble)))
+    }
+
     /// Something went on with an order where it is cooked.
     pub(crate) fn progressed(&mut self, now: Now, id: OrderId) {
         let Some(number) = self.state.order(id).and_then(|order| order.kitchen) else { return };
-        let pace = &mut self.soft.link_mut(number).pace;
-        pace.touch(now.mono);
-        if pace.open.is_some_and(|breaker| breaker.stuck) {
-            pace.open = None;
-            self.refresh(number);
+        let link = self.soft.link_mut(number);
+        link.pace.touch(now.mono);
+        link.unstarted_since = None;
+    }
+
+    /// A stage of the order has ended where it is cooked, so its kitchen is not stuck.
+    pub(crate) fn cooked_on(&mut self, id: OrderId) {
+        let Some(number) = self.state.order(id).and_then(|order| order.kitchen) else { return };
+        if self.soft.link(number).pace.trouble() == Some(Trouble::Stuck) {
+            self.trust(number);
         }
+    }
+
+    /// Opens the breaker of a kitchen, for a reason that needs no comparison.
+    pub(crate) fn distrust(&mut self, now: Now, number: KitchenNo, trouble: Trouble) {
+        self.soft.link_mut(number).pace.open(now.mono, trouble, 0);
+        self.refresh(number);
+    }
+
+    /// Closes it; what the kitchen's pace was before says nothing any more.
+    pub(crate) fn trust(&mut self, number: KitchenNo) {
+        let pace = &mut self.soft.link_mut(number).pace;
+        *pace = Pace::new(pace.progress);
+        self.refresh(number);
     }
 
     /// An order was completed: what its kitchen's pace is now.
@@ -128,10 +173,8 @@ impl Core {
         let cooked = u64::from(cooked_ms);
         pace.learn(cooked, planned);
         let normal = typical.is_none_or(|typical| cooked * 1_000 < limits::NORMAL_TIMES * typical.pace * planned);
-        if pace.is_open() && normal {
-            // What it learnt while it was slow says nothing any more.
-            *pace = Pace::new(pace.progress);
-            self.refresh(number);
+        if pace.trouble() == Some(Trouble::Slow) && normal {
+            self.trust(number);
         }
     }
 
@@ -150,33 +193,41 @@ impl Core {
     /// The menu's time for these items: stage by stage the longest, as [`protocol::order::plan`] has it, without building
     /// the plan.
     fn planned_ms(&self, items: &[Item]) -> u64 {
-        let longest = |stage: usize| {
-            let times = items.iter().filter_map(|item| {
-                let stage = self.state.city.menu.dish(item.dish)?.stages.get(stage)?;
-                Some(u64::from(stage.ms) * (3 + u64::from(item.quantity)) / 4)
-            });
-            times.max()
-        };
-        (0..).map_while(longest).sum()
+        (0..).map_while(|stage| self.planned_stage_ms(items, stage)).sum()
+    }
+
+    /// The menu's time for one stage of these items, if there is one.
+    pub(crate) fn planned_stage_ms(&self, items: &[Item], stage: usize) -> Option<u64> {
+        let times = items.iter().filter_map(|item| {
+            let stage = self.state.city.menu.dish(item.dish)?.stages.get(stage)?;
+            Some(u64::from(stage.ms) * (3 + u64::from(item.quantity)) / 4)
+        });
+        times.max()
     }
 
     /// Opens the breakers of kitchens that are far slower than the others or stand still; once a second.
     pub(crate) fn look_at_pace(&mut self, now: Now) {
         self.soft.typical = self.typical_pace();
-        let Some(typical) = self.soft.typical else { return };
         for number in (0..self.soft.links.len()).map(|number| KitchenNo(number as u32)) {
             let link = self.soft.link(number);
             if !self.state.kitchen(number).alive || link.suspected {
                 continue;
             }
-            let slow = slower(&link.pace, typical);
-            let Some((tenths, stuck)) = self.stuck(now, number, typical).map(|tenths| (tenths, true)).or(slow) else {
-                continue;
-            };
-            self.soft.link_mut(number).pace.open(now.mono, tenths, stuck);
-            self.refresh(number);
-            self.unload(now, number);
+            if let Some((trouble, tenths)) = self.soft.typical.and_then(|typical| self.compare(now, number, typical)) {
+                let tenths = u32::try_from(tenths).unwrap_or(u32::MAX);
+                self.soft.link_mut(number).pace.open(now.mono, trouble, tenths);
+                self.refresh(number);
+                self.unload(now, number, MoveReason::SlowKitchen);
+            } else if link.pace.trouble() == Some(Trouble::Failing) {
+                self.unload(now, number, MoveReason::EjectedKitchen);
+            }
         }
+    }
+
+    /// What is wrong with a kitchen in comparison with the others, and by how much, in tenths.
+    fn compare(&self, now: Now, number: KitchenNo, typical: Typical) -> Option<(Trouble, u64)> {
+        let stuck = self.stuck(now, number, typical).map(|tenths| (Trouble::Stuck, tenths));
+        stuck.or_else(|| slower(&self.soft.link(number).pace, typical).map(|tenths| (Trouble::Slow, tenths)))
     }
 
     /// The medians, if enough kitchens have cooked enough.
@@ -209,13 +260,13 @@ impl Core {
     }
 
     /// What waits in a grey kitchen goes elsewhere, a few at a time.
-    fn unload(&mut self, now: Now, number: KitchenNo) {
+    fn unload(&mut self, now: Now, number: KitchenNo, reason: MoveReason) {
         if self.is_panicking() || !self.state.policy.as_ref().is_none_or(|policy| policy.migrate) {
             return;
         }
         let waiting = self.state.kitchen(number).waiting.iter().take(limits::UNLOAD_ORDERS);
         let waiting: Vec<OrderId> = waiting.copied().collect();
-        waiting.into_iter().for_each(|id| self.move_anywhere(now, id, number, MoveReason::SlowKitchen));
+        waiting.into_iter().for_each(|id| self.move_anywhere(now, id, number, reason));
     }
 
     /// Lets a probe through where one is due, or where a slow station is better than the line; at every tick.
@@ -225,11 +276,13 @@ impl Core {
             let Some(breaker) = self.soft.link(number).pace.open.filter(|breaker| !breaker.probing) else { continue };
             let kitchen = self.state.kitchen(number);
             let idle = kitchen.held() + self.soft.link(number).reserved < kitchen.stations;
-            let due = now.mono >= breaker.probe_at;
+            // A stuck one has to give up or end what it was given before it is tried again.
+            let stuck = breaker.trouble == Trouble::Stuck;
+            let due = now.mono >= breaker.probe_at && !(stuck && kitchen.held() > 0);
             if due {
                 // By its score it would hardly be chosen: one free place is little.
                 self.soft.probes.insert(number);
-            } else if !overflows || !idle || breaker.stuck {
+            } else if !overflows || !idle || breaker.trouble != Trouble::Slow {
                 continue;
             }
             if let Some(breaker) = &mut self.soft.link_mut(number).pace.open {
@@ -269,9 +322,9 @@ impl Core {
 }
 
 /// How many times slower than typical it is, in tenths, if that is too much.
-fn slower(pace: &Pace, typical: Typical) -> Option<(u64, bool)> {
+fn slower(pace: &Pace, typical: Typical) -> Option<u64> {
     let (own, mean) = (pace.pace()?, pace.mean_ms());
     let usual = mean * typical.pace / own.max(1);
     let far = own >= limits::SLOW_TIMES * typical.pace && mean * 2 >= typical.cooked * 3;
-    (far && mean - usual >= limits::SLOW_MIN_MS).then(|| (own * 10 / typical.pace.max(1), false))
+    (far && mean - usual >= limits::SLOW_MIN_MS).then(|| own * 10 / typical.pace.max(1))
 }

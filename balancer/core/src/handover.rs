@@ -115,7 +115,7 @@ impl Core {
             return;
         }
         let why = match why {
-            DeclineReason::Late | DeclineReason::Full | DeclineReason::Fenced => "full",
+            DeclineReason::Late | DeclineReason::Full | DeclineReason::Fenced | DeclineReason::TimedOut => "full",
             DeclineReason::Closing => "closing",
         };
         self.fail_move(now, id, Failure::Target(why));
@@ -129,7 +129,10 @@ impl Core {
         }
         self.note_stages(now, lease, stages_done);
         let asked = self.soft.moves.get(&id).copied().filter(|one| one.from == number && one.step == Step::Pause);
-        let Some(one) = asked else { return self.tell(number, BalancerMessage::Resume(lease)) };
+        let Some(one) = asked else {
+            self.was_paused(now, id);
+            return self.tell(number, BalancerMessage::Resume(lease));
+        };
         match self.unfit_target(&one) {
             Some(unfit) => self.fail_move(now, id, Failure::Target(unfit.word())),
             None => self.commit(now, id),
@@ -152,7 +155,7 @@ impl Core {
         let plan = protocol::order::plan(&order.items, &self.state.city.menu);
         let saved = plan.iter().take(usize::from(order.stages_done)).map(|stage| u64::from(stage.ms)).sum::<u64>();
         let saved_ms = u32::try_from(saved).unwrap_or(u32::MAX);
-        self.lease(now, id, one.to, Cause::Handover { from: one.from, reason: one.reason, saved_ms });
+        self.lease(now, id, one.to, Cause::Handover { from: one.from, reason: one.reason, saved_ms }, &[]);
         self.soft.pauses.insert(id, now.mono);
         self.tell(one.from, BalancerMessage::Stop(old));
         self.moved(id, &one);
@@ -190,6 +193,7 @@ impl Core {
             }
             Failure::Silent | Failure::Target(_) if one.step == Step::Pause => {
                 self.tell(one.from, BalancerMessage::Resume(LeaseName { order: id, token }));
+                self.was_paused(now, id);
                 Stay { until: now.mono + lease, stages_done: None }
             }
             Failure::Silent | Failure::Target(_) => {

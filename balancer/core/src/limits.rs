@@ -174,3 +174,40 @@ pub const PROBE_AFTER_MAX: Duration = Duration::from_secs(60);
 
 /// The line may always be this long: below it a limit by waiting time would refuse what any small city takes in a moment.
 pub const LINE_MIN: usize = 64;
+
+/// A simulated stage may take so many times the menu's time at its kitchen's speed: above what two clocks can differ by.
+pub const STAGE_TIMES: u64 = 3;
+
+/// No stage has to be done sooner, and no order has to be started sooner where a station is free: a stop of a process or a
+/// collection of garbage is no hang.
+pub const STAGE_LIMIT_MIN: Duration = Duration::from_secs(10);
+
+/// The longest limit, whatever an agent says of its speed or its commands: a day. Beyond it nobody waits for a dinner.
+pub const STAGE_LIMIT_MAX: Duration = Duration::from_secs(86_400);
+
+/// How much longer than its agent the balancer waits for a command: the agent ends it and says so first.
+pub const STAGE_GRACE: Duration = Duration::from_secs(2);
+
+/// A stage that was asked to pause for a handover which then did not happen may take so many times longer: the order may
+/// have to wait for a station until another one is done.
+pub const PAUSED_TIMES: u32 = 4;
+
+/// What an order waits for after its first failed attempt, at most; half of it at least. Noticeably above a round trip, so
+/// that whatever was wrong can pass, and below what a customer notices.
+pub const BACK_OFF: Duration = Duration::from_millis(500);
+
+/// How often that doubles: with each strike but the first. There are never more than [`STRIKES_MAX`].
+pub const BACK_OFF_DOUBLINGS: u8 = STRIKES_MAX;
+
+/// For so long an order looks for a kitchen in which no attempt of it went wrong, though another one is free: longer than
+/// most orders take, so that a place may become free elsewhere.
+pub const ELSEWHERE_FIRST: Duration = Duration::from_secs(5);
+
+/// How often it looks.
+pub const ELSEWHERE_AGAIN: Duration = Duration::from_millis(250);
+
+/// The last attempts of a kitchen that count.
+pub const OUTCOMES: u32 = 10;
+
+/// With fewer failures among them no kitchen is ejected: fewer can be chance, or the orders.
+pub const EJECT_FAILURES: u32 = 5;

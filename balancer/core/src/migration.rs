@@ -191,7 +191,7 @@ impl Core {
         self.take_move(id);
         let pause = now.mono.saturating_sub(one.since).as_millis();
         let pause_ms = u32::try_from(pause).unwrap_or(u32::MAX);
-        self.lease(now, id, one.to, Cause::Reassign { from: one.from, reason: one.reason, pause_ms });
+        self.lease(now, id, one.to, Cause::Reassign { from: one.from, reason: one.reason, pause_ms }, &[]);
         self.moved(id, &one);
     }
 

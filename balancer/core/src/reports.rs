@@ -5,12 +5,15 @@
 //! - a result that comes again under the token that was committed is settled again and changes nothing;
 //! - any other late result is refused, counted once, and settled so that the agent forgets it.
 
+use std::time::Duration;
+
 use protocol::link::{AgentMessage, BalancerMessage, DeclineReason, LeaseName};
 use protocol::{OrderId, OrderState};
 
 use crate::dispatcher::{Core, Guard};
 use crate::event::{Event, KitchenNo, LossCause};
 use crate::input::{ConnectionId, Now};
+use crate::lease::Due;
 use crate::limits;
 use crate::state::Order;
 
@@ -39,7 +42,7 @@ impl Core {
         match message {
             AgentMessage::Hello(_) => {}
             AgentMessage::Heartbeat { seq, held } => self.heartbeat(now, number, seq, &held),
-            AgentMessage::Started { lease, stage } => self.started(now, number, lease, stage),
+            AgentMessage::Started { lease, stage: _ } => self.started(now, number, lease),
             AgentMessage::StageDone { lease, stage } => self.stage_done(now, number, lease, stage),
             AgentMessage::Completed { lease, cooked_ms } => self.completed(now, number, lease, cooked_ms),
             AgentMessage::Failed { lease, stage, output } => self.failed(now, number, lease, stage, &output),
@@ -86,9 +89,11 @@ impl Core {
         }
     }
 
-    fn started(&mut self, now: Now, number: KitchenNo, lease: LeaseName, stage: u8) {
+    fn started(&mut self, now: Now, number: KitchenNo, lease: LeaseName) {
         match self.standing(number, lease) {
             Standing::Current(OrderState::Leased) => {
+                // It was told where to begin, so this is known better here.
+                let stage = self.state.order(lease.order).map_or(0, |order| order.stages_done);
                 self.emit(now, Event::Started { order: lease.order, token: lease.token, stage });
                 self.cooked_again(now, lease.order, 0);
             }
@@ -114,6 +119,7 @@ impl Core {
         let stale = match self.standing(number, lease) {
             Standing::Current(_) => {
                 self.drop_move(now, lease.order, "it is done");
+                let cooked_ms = self.bounded(now, lease, cooked_ms);
                 self.cooked_again(now, lease.order, cooked_ms);
                 self.emit(now, Event::Completed { order: lease.order, token: lease.token, cooked_ms });
                 false
@@ -124,13 +130,23 @@ impl Core {
         self.tell(number, BalancerMessage::Settled { lease, stale });
     }
 
+    /// An attempt cannot have taken longer than its lease has stood here, whatever the agent says.
+    fn bounded(&self, now: Now, lease: LeaseName, cooked_ms: u32) -> u32 {
+        let given = self.soft.leases.given_at(lease.order, lease.token.counter);
+        let stood = given.map_or(Duration::ZERO, |given| now.mono.saturating_sub(given));
+        cooked_ms.min(u32::try_from(stood.as_millis()).unwrap_or(u32::MAX))
+    }
+
     fn failed(&mut self, now: Now, number: KitchenNo, lease: LeaseName, stage: u8, output: &str) {
         let stale = match self.standing(number, lease) {
             Standing::Current(_) => {
                 self.drop_move(now, lease.order, "its attempt failed");
                 let output = keep(output).into_boxed_str();
+                let last = self.state.order(lease.order).map_or(0, |order| order.stages.saturating_sub(1));
+                let stage = stage.min(last);
                 self.emit(now, Event::AttemptFailed { order: lease.order, token: lease.token, stage, output });
                 self.set_aside_if_poison(now, lease.order);
+                self.back_off(now, lease.order);
                 false
             }
             Standing::Settled => false,
@@ -139,10 +155,13 @@ impl Core {
         self.tell(number, BalancerMessage::Settled { lease, stale });
     }
 
-    /// The order waits again, and the kitchen gets nothing new for a while: until its next heartbeat, or if it closes
+    /// A command that took too long says so of its kitchen. Any other order waits again, and the kitchen gets nothing new for a while: until its next heartbeat, or if it closes
     /// until its next hello. Otherwise the same order would go to and fro as fast as the wire carries it.
     fn declined(&mut self, now: Now, number: KitchenNo, lease: LeaseName, why: DeclineReason) {
         let Standing::Current(_) = self.standing(number, lease) else { return };
+        if why == DeclineReason::TimedOut {
+            return self.hangs(now, number, Some(lease.order));
+        }
         let link = self.soft.link_mut(number);
         link.suspected = true;
         link.deaf |= why == DeclineReason::Fenced;
@@ -184,7 +203,14 @@ impl Core {
                     order.token.counter == counter && matches!(order.state, OrderState::Leased | OrderState::Cooking)
                 })
             };
-            let Some(id) = self.soft.leases.pop_over(now.mono, stands) else { return };
+            let id = match self.soft.leases.pop_due(now.mono, stands) {
+                Some(Due::Over(id)) => id,
+                Some(Due::GoesOn(id)) => {
+                    self.look_at_stage(now, id);
+                    continue;
+                }
+                None => return,
+            };
             let Some(order) = self.state.order(id) else { continue };
             let (kitchen, token) = (order.kitchen, order.token);
             if kitchen.is_some_and(|kitchen| self.lost_if_silent(now, kitchen)) {

@@ -186,6 +186,21 @@ impl Routing {
         u32::try_from(number).ok().map(KitchenNo)
     }
 
+    /// The same by the score, without these kitchens; for the few orders that were there already, so it looks at each.
+    pub(crate) fn choose_other(&mut self, items: &[Item], zone: ZoneNo, avoid: &[KitchenNo]) -> Option<KitchenNo> {
+        let number = self.best_by_scan(items, zone, |kitchen| !avoid.contains(&kitchen))?;
+        self.offset = number + 1;
+        u32::try_from(number).ok().map(KitchenNo)
+    }
+
+    /// Whether some other kitchen than these takes orders, if it has room.
+    pub(crate) fn is_another(&self, avoid: &[KitchenNo]) -> bool {
+        let takes = |slot: &Slot| slot.facts.unfit.is_none() && slot.facts.capacity > 0;
+        let mut others =
+            self.slots.iter().enumerate().filter(|(number, _)| !avoid.iter().any(|one| one.index() == *number));
+        others.any(|(_, slot)| takes(slot))
+    }
+
     fn best(&self, items: &[Item], zone: ZoneNo) -> Option<usize> {
         match &self.index {
             Some(_) => self.best_by_index(items, zone),

@@ -14,11 +14,14 @@ use protocol::{OrderId, WallTime};
 use crate::brake::BrakeState;
 use crate::event::{KitchenNo, MoveReason};
 use crate::grey::{Pace, Typical};
+use crate::holds::Holds;
 use crate::input::{ConnectionId, DiskHealth, RequestId};
 use crate::lease::LeaseClock;
 use crate::limits;
+use crate::outcomes::Outcomes;
 use crate::random::Random;
 use crate::routing::Routing;
+use crate::stages::Stages;
 use crate::vitals::Vitals;
 use crate::warmup::Steadiness;
 
@@ -65,6 +68,12 @@ pub(crate) struct Link {
     pub(crate) pace: Pace,
     /// At the last tick nothing spoke against giving it orders.
     pub(crate) sound: bool,
+    /// Nothing that it does not do counts before this moment: what it had to tell may not have been read.
+    pub(crate) judged_from: Duration,
+    /// Since when orders wait in it while a station is free, in time that counts.
+    pub(crate) unstarted_since: Option<Duration>,
+    /// How its last attempts ended.
+    pub(crate) outcomes: Outcomes,
 }
 
 impl Link {
@@ -172,6 +181,10 @@ pub enum Unfit {
     Full,
     Slow,
     HeldDown,
+    Stuck,
+    Ejected,
+    /// An attempt of this very order went wrong there, and others come first.
+    FailedBefore,
 }
 
 impl Unfit {
@@ -186,6 +199,9 @@ impl Unfit {
             Self::Full => "full",
             Self::Slow => "slow",
             Self::HeldDown => "held_down",
+            Self::Stuck => "stuck",
+            Self::Ejected => "ejected",
+            Self::FailedBefore => "failed_before",
         }
     }
 }
@@ -223,6 +239,10 @@ pub(crate) struct Soft {
     pub(crate) moves: BTreeMap<OrderId, Move>,
     /// Orders that stay for now: their handover was refused at this stage, or its answer may still come.
     pub(crate) stays: BTreeMap<OrderId, Stay>,
+    /// Who waits at the balancer and may not go yet.
+    pub(crate) holds: Holds,
+    /// How long orders have been in their stages.
+    pub(crate) stages: Stages,
     /// Handed over and not begun again: since when nobody cooks them.
     pub(crate) pauses: BTreeMap<OrderId, Duration>,
     /// Not started, not being moved, by main dish, with the time of the lease: what an idle station may take.
@@ -269,6 +289,8 @@ impl Soft {
             leases: LeaseClock::new(Duration::from_millis(u64::from(timing.lease_ms))),
             moves: BTreeMap::new(),
             stays: BTreeMap::new(),
+            holds: Holds::default(),
+            stages: Stages::default(),
             pauses: BTreeMap::new(),
             stealable: BTreeMap::new(),
             crowded: 0,

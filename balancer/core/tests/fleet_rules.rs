@@ -50,14 +50,25 @@ fn cook_in(town: &mut Town, id: &str, cooked_ms: u32) -> bool {
     true
 }
 
-/// Rounds of pizzas; the kitchens take the given times for each.
+/// Rounds of soups, two for each kitchen; the kitchens take the given times for each.
 fn cook_rounds(town: &mut Town, rounds: usize, times: &[u32]) {
     for _ in 0..rounds {
-        (0..times.len() * 2).for_each(|_| town.pizza());
-        for (index, cooked_ms) in times.iter().enumerate() {
-            while cook_in(town, &format!("k{}", index + 1), *cooked_ms) {}
-        }
+        (0..times.len() * 2).for_each(|_| town.soup());
+        cook_all(town, times);
         town.advance(300);
+    }
+}
+
+/// Everything that waits is cooked, the fastest kitchen's first.
+fn cook_all(town: &mut Town, times: &[u32]) {
+    let mut by_time: Vec<(u32, usize)> = times.iter().copied().zip(1..).collect();
+    by_time.sort_unstable();
+    let mut passed = 0;
+    for (cooked_ms, kitchen) in by_time {
+        let step = u64::from(cooked_ms.saturating_sub(passed)).next_multiple_of(50);
+        town.advance(step);
+        passed += step as u32;
+        while cook_in(town, &format!("k{kitchen}"), cooked_ms) {}
     }
 }
 
@@ -413,34 +424,39 @@ fn a_flapping_kitchen_gets_nothing_until_it_has_been_steady() {
 #[test]
 fn a_grey_kitchen_gets_only_probes_until_it_is_normal_again() {
     let mut town = town_of(4, PolicyView { migrate: true, ..quiet() });
-    cook_rounds(&mut town, 6, &[3_500, 3_400, 3_600, 17_000]);
+    while town.core.state().kitchen(KitchenNo(3)).completed < 8 {
+        cook_rounds(&mut town, 1, &[1_000, 950, 1_050, 5_000]);
+    }
     town.advance(1_100);
     let Some(Note::Slow { tenths }) = town.core.note(town.mono(), KitchenNo(3)) else {
         panic!("it is five times slower")
     };
     assert!((40..=60).contains(&tenths), "{tenths}");
     assert!((0..3).all(|number| town.core.note(town.mono(), KitchenNo(number)).is_none()));
-    (0..3).for_each(|_| town.pizza());
+    (0..3).for_each(|_| town.soup());
     assert_eq!(town.core.state().kitchen(KitchenNo(3)).held(), 0);
     let placed = town.core.state().last_order();
     assert!(town.core.decision(placed).expect("kept").excluded.contains(&(KitchenNo(3), Unfit::Slow)));
     // Half open: one order, and not another before its result is known.
     town.advance(5_000);
-    (0..3).for_each(|_| town.pizza());
+    (0..3).for_each(|_| town.soup());
     assert_eq!(town.core.state().kitchen(KitchenNo(3)).held(), 1, "one probe");
-    assert!(cook_in(&mut town, "k4", 3_500));
+    town.advance(1_000);
+    assert!(cook_in(&mut town, "k4", 1_000));
     assert_eq!(town.core.note(town.mono(), KitchenNo(3)), None, "the probe was normal");
-    town.pizza();
+    town.soup();
     assert_eq!(town.core.state().kitchen(KitchenNo(3)).held(), 1);
 }
 
 #[test]
 fn a_slow_kitchen_still_takes_the_overflow() {
     let mut town = town_of(3, quiet());
-    cook_rounds(&mut town, 8, &[3_500, 3_400, 17_000]);
+    while town.core.state().kitchen(KitchenNo(2)).completed < 8 {
+        cook_rounds(&mut town, 1, &[1_000, 950, 5_000]);
+    }
     town.advance(1_100);
     assert!(matches!(town.core.note(town.mono(), KitchenNo(2)), Some(Note::Slow { .. })));
-    (0..10).for_each(|_| town.pizza());
+    (0..10).for_each(|_| town.soup());
     assert_eq!(town.core.state().queued(), 2, "the others are full");
     town.advance(300);
     assert_eq!(town.core.state().kitchen(KitchenNo(2)).held(), 2, "as many as it has stations");
@@ -450,14 +466,17 @@ fn a_slow_kitchen_still_takes_the_overflow() {
 fn what_waits_in_a_grey_kitchen_is_moved_away() {
     let mut town = town_of(4, PolicyView { migrate: true, ..quiet() });
     while town.core.state().kitchen(KitchenNo(3)).completed < 7 {
-        cook_rounds(&mut town, 1, &[3_500, 3_400, 3_600]);
-        cook_in(&mut town, "k4", 17_000);
+        (0..6).for_each(|_| town.soup());
+        cook_all(&mut town, &[1_000, 950, 1_050]);
+        town.advance(3_950);
+        cook_in(&mut town, "k4", 5_000);
     }
     while town.core.state().kitchen(KitchenNo(3)).waiting.len() < 3 {
-        town.pizza();
+        town.soup();
     }
-    cook_in(&mut town, "k4", 17_000);
-    ["k1", "k2", "k3"].into_iter().for_each(|kitchen| while cook_in(&mut town, kitchen, 3_500) {});
+    town.advance(5_000);
+    cook_in(&mut town, "k4", 5_000);
+    ["k1", "k2", "k3"].into_iter().for_each(|kitchen| while cook_in(&mut town, kitchen, 1_000) {});
     town.advance(1_200);
     assert!(matches!(town.core.note(town.mono(), KitchenNo(3)), Some(Note::Slow { .. })));
     let moved = town.core.moves_in_flight().find(|one| one.from == KitchenNo(3)).expect("one at least");
@@ -465,19 +484,22 @@ fn what_waits_in_a_grey_kitchen_is_moved_away() {
 }
 
 #[test]
-fn a_kitchen_whose_orders_stand_still_is_stuck_until_something_moves() {
-    let mut town = town_of(4, quiet());
-    cook_rounds(&mut town, 6, &[3_500, 3_500, 3_500, 3_500]);
-    (0..4).for_each(|_| town.pizza());
+fn a_kitchen_whose_commands_stand_still_is_stuck_long_before_their_limit() {
+    let mut town = Town::with(quiet(), None);
+    town.stage_timeout_ms = Some(60_000);
+    (1..=4).for_each(|number| town.open(&format!("k{number}"), 4, 2, &[]));
+    cook_rounds(&mut town, 6, &[3_000, 3_000, 3_000, 3_000]);
+    (0..4).for_each(|_| town.stew());
     let order = *town.core.state().kitchen(KitchenNo(0)).waiting.first().expect("each has one");
-    town.starts("k1", order.0);
-    town.advance(17_000);
+    for number in 0..4 {
+        let waits = *town.core.state().kitchen(KitchenNo(number)).waiting.first().expect("each has one");
+        town.starts(&format!("k{}", number + 1), waits.0);
+    }
+    town.advance(14_000);
     assert_eq!(town.core.note(town.mono(), KitchenNo(0)), None, "five times as long is not over yet");
-    town.advance(2_000);
-    assert!(
-        matches!(town.core.note(town.mono(), KitchenNo(0)), Some(Note::Slow { .. })),
-        "heartbeats go on, cooking does not"
-    );
+    town.advance(40_000);
+    assert_eq!(town.core.note(town.mono(), KitchenNo(0)), Some(Note::Stuck), "heartbeats go on, cooking does not");
+    assert_eq!(town.core.state().kitchen(KitchenNo(0)).held(), 1, "its command may still end");
     town.stage_done("k1", order.0, 0);
     assert_eq!(town.core.note(town.mono(), KitchenNo(0)), None);
 }
@@ -495,10 +517,9 @@ fn fast_kitchens_and_commands_that_ignore_the_menu_never_trip() {
     let mut town = town_of(4, quiet());
     for _ in 0..10 {
         (0..6).for_each(|_| town.pizza());
-        ["k1", "k2", "k3"].into_iter().for_each(|kitchen| while cook_in(&mut town, kitchen, 4_000) {});
-        while cook_in(&mut town, "k4", 4_000) {}
+        cook_all(&mut town, &[4_000, 4_000, 4_000, 4_000]);
         town.soup();
-        ["k1", "k2", "k3", "k4"].into_iter().for_each(|kitchen| while cook_in(&mut town, kitchen, 4_000) {});
+        cook_all(&mut town, &[4_000, 4_000, 4_000, 4_000]);
         town.advance(1_100);
     }
     assert!((0..4).all(|number| town.core.note(town.mono(), KitchenNo(number)).is_none()));
@@ -510,10 +531,9 @@ fn a_poison_order_is_set_aside_and_comes_back_only_by_hand() {
     town.soup();
     for _ in 0..3 {
         town.starts("k1", 1);
-        let lease = town.lease("k1", 1);
-        town.says("k1", AgentMessage::Failed { lease, stage: 0, output: "burnt".into() });
+        town.fails("k1", 1);
+        town.advance(1_000);
     }
-    town.drops("k1", 1);
     let release = |town: &mut Town| {
         let request = town.request();
         town.input(Input::Release { request, order: OrderId(1), by: by("ann") });
@@ -536,9 +556,9 @@ fn a_poison_order_is_set_aside_and_comes_back_only_by_hand() {
     town.restart();
     town.open("k1", 4, 2, &[]);
     for strike in 1..=3 {
+        town.advance(1_000);
         town.starts("k1", 1);
-        let lease = town.lease("k1", 1);
-        town.says("k1", AgentMessage::Failed { lease, stage: 0, output: "burnt".into() });
+        town.fails("k1", 1);
         assert_eq!(state(&town) == OrderState::DeadLettered, strike == 3, "its record was clean");
     }
     release(&mut town);
@@ -554,8 +574,8 @@ fn without_quarantine_a_poison_order_goes_round_for_ever() {
     town.soup();
     for _ in 0..6 {
         town.starts("k1", 1);
-        let lease = town.lease("k1", 1);
-        town.says("k1", AgentMessage::Failed { lease, stage: 0, output: "burnt".into() });
+        town.fails("k1", 1);
+        town.advance(4_000);
     }
     assert!(!town.trace().contains("set aside"));
 }

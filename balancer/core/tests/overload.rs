@@ -20,6 +20,7 @@ fn town_with(policy: PolicyView) -> Town {
     let mut town = Town::with(policy, None);
     town.open("k1", 4, 2, &[]);
     town.soup();
+    town.advance(1_000);
     town.completes("k1", 1);
     town.advance(300);
     town.news();

@@ -244,6 +244,7 @@ fn three_strikes_set_an_order_aside_with_its_output() {
     town.open("k1", 4, 2, &[]);
     town.soup();
     for attempt in 1..=3 {
+        town.advance(1_000);
         town.starts("k1", 1);
         let lease = town.lease("k1", 1);
         town.says("k1", AgentMessage::Failed { lease, stage: 0, output: format!("burnt {attempt}\u{1b}[2J") });

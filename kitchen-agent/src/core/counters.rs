@@ -17,6 +17,8 @@ pub struct Counters {
     pub completed: u64,
     /// Orders whose cooking failed here.
     pub failed: u64,
+    /// Commands that took too long and were killed.
+    pub timed_out: u64,
     /// Leases dropped at their fence.
     pub fenced: u64,
     /// Reports that were refused because the lease had gone elsewhere.

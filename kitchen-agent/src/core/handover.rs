@@ -71,11 +71,8 @@ impl Agent {
 
     /// Ends the running stage without a result; what counts is the last one that is done.
     fn break_off(&mut self, order: OrderId) {
-        let Some(held) = self.held.get_mut(&order) else { return };
-        let lease = held.cook.lease;
-        if let Some(due) = held.due.take() {
-            self.due.remove(&(due, order));
-        }
+        let Some(lease) = self.held.get(&order).map(|held| held.cook.lease) else { return };
+        self.no_longer_due(order);
         if self.config.cooking.is_commands() {
             self.outbox.push(Effect::KillStage { lease });
         }

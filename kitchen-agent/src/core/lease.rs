@@ -29,7 +29,7 @@ pub(super) struct Held {
     pub(super) place: Place,
     pub(super) started: Option<Duration>,
     pub(super) stage_began: Duration,
-    /// The end of the running stage, if its time is simulated.
+    /// The end of the running stage, if its time is simulated; the moment from which a command takes too long.
     pub(super) due: Option<Duration>,
     pub(super) trail: Trail,
 }
@@ -115,7 +115,7 @@ impl Agent {
 
     /// Says that an order is no longer held. It must stay true: the same lease is not taken again, should the balancer have
     /// told of it anew meanwhile.
-    fn give_back(&mut self, lease: LeaseName, why: DeclineReason) {
+    pub(super) fn give_back(&mut self, lease: LeaseName, why: DeclineReason) {
         if self.given_back.len() >= GIVEN_BACK_MAX {
             self.given_back.pop_first();
         }

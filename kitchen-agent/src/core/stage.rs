@@ -1,15 +1,16 @@
 //! Cooking: which order gets a free station, and how it goes from stage to stage to its end.
 //!
-//! Owns the stations. Never asks whether the lease still stands: fences were checked before ([`super::lease`]).
+//! Owns the stations, and how long a command may run: one that takes longer is killed, and its order given back. Never asks whether the lease still stands: fences were checked before ([`super::lease`]).
 
 use std::time::Duration;
 
 use protocol::OrderId;
-use protocol::link::{AgentMessage, LeaseName};
+use protocol::link::{AgentMessage, DeclineReason, LeaseName};
 
+use super::beat::millis;
 use super::lease::{Held, Place};
 use super::report::{Outcome, Report};
-use super::{Agent, Effect};
+use super::{Agent, Cooking, Effect};
 
 impl Agent {
     /// Gives each free station the next order: what goes ahead of the line, high priority, then the older order.
@@ -58,8 +59,8 @@ impl Agent {
                 return self.pause(order);
             }
             held.stage_began = from;
-            if self.config.cooking.is_commands() {
-                return self.run_command(order);
+            if let Cooking::Commands { stage_timeout_ms } = self.config.cooking {
+                return self.run_command(now + millis(stage_timeout_ms), order);
             }
             let end = from + simulated(stage.ms, self.config.speed);
             if end > now {
@@ -72,8 +73,11 @@ impl Agent {
         }
     }
 
-    fn run_command(&mut self, order: OrderId) {
-        let Some(held) = self.held.get(&order) else { return };
+    /// Asks for the command of the stage, which may run until `until`.
+    fn run_command(&mut self, until: Duration, order: OrderId) {
+        let Some(held) = self.held.get_mut(&order) else { return };
+        held.due = Some(until);
+        self.due.insert((until, order));
         self.outbox.push(Effect::RunStage {
             lease: held.cook.lease,
             attempt: held.cook.attempt,
@@ -83,6 +87,7 @@ impl Agent {
     }
 
     /// Ends simulated stages whose time has come; the next one begins where the last ended, so a late call adds nothing.
+    /// Where stages are commands, what is due has taken too long.
     pub(super) fn end_due_stages(&mut self, now: Duration) {
         while let Some(&(at, order)) = self.due.first()
             && at <= now
@@ -91,8 +96,23 @@ impl Agent {
             if let Some(held) = self.held.get_mut(&order) {
                 held.due = None;
             }
+            if self.config.cooking.is_commands() {
+                self.time_out(order);
+                continue;
+            }
             self.stage_done(at, order);
             self.next_stage(now, at, order);
+        }
+    }
+
+    /// Kills the command and gives the order back: no result, so nothing to repeat. What that says of this kitchen, and
+    /// where the order goes, is the balancer's to judge. If nobody hears it, the lease ends because no heartbeat names it.
+    fn time_out(&mut self, order: OrderId) {
+        let Some(lease) = self.held.get(&order).map(|held| held.cook.lease) else { return };
+        self.counters.timed_out += 1;
+        self.stop(order);
+        if self.connected() {
+            self.give_back(lease, DeclineReason::TimedOut);
         }
     }
 
@@ -101,12 +121,20 @@ impl Agent {
         if self.held.get(&lease.order).filter(running).is_none() {
             return;
         }
+        self.no_longer_due(lease.order);
         match outcome {
             Ok(()) => {
                 self.stage_done(now, lease.order);
                 self.next_stage(now, now, lease.order);
             }
             Err(output) => self.fail(now, lease.order, output),
+        }
+    }
+
+    /// The stage in hand has no end any more.
+    pub(super) fn no_longer_due(&mut self, order: OrderId) {
+        if let Some(due) = self.held.get_mut(&order).and_then(|held| held.due.take()) {
+            self.due.remove(&(due, order));
         }
     }
 

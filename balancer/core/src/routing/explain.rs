@@ -3,7 +3,7 @@
 use protocol::city::ZoneNo;
 use protocol::{Item, OrderId, WallTime};
 
-use super::{Candidate, Routing, Slot, unfit};
+use super::{Candidate, Routing, Slot, Unfit, unfit};
 use crate::event::KitchenNo;
 use crate::limits::EXPLAINED_MAX;
 use crate::soft::Decision;
@@ -17,6 +17,7 @@ impl Routing {
         (order, chosen, at): (OrderId, KitchenNo, WallTime),
         weights: protocol::api::Weights,
         (items, zone): (&[Item], ZoneNo),
+        avoided: &[KitchenNo],
     ) {
         let algorithm = self.algorithm;
         let decision = into.get_or_insert_with(|| Decision {
@@ -36,18 +37,26 @@ impl Routing {
         decision.candidates.clear();
         decision.excluded.clear();
         for number in 0..self.slots.len() {
-            self.explain_one(decision, number, items, zone);
+            self.explain_one(decision, number, (items, zone), avoided);
         }
-        // The chosen one stands on the page even if another rule than the score chose it.
+        // The chosen one stands on the page even if another rule than the score chose it, or nobody else could take it.
+        decision.excluded.retain(|(kitchen, _)| *kitchen != chosen);
         if !decision.candidates.iter().any(|candidate| candidate.kitchen == chosen) {
             decision.candidates.pop();
             decision.candidates.push(self.candidate(chosen.index(), items, zone));
         }
     }
 
-    fn explain_one(&self, decision: &mut Decision, number: usize, items: &[Item], zone: ZoneNo) {
+    fn explain_one(
+        &self,
+        decision: &mut Decision,
+        number: usize,
+        (items, zone): (&[Item], ZoneNo),
+        avoided: &[KitchenNo],
+    ) {
         let Some(slot) = self.slots.get(number) else { return };
-        if let Some(why) = unfit(&slot.facts) {
+        let before = avoided.iter().any(|kitchen| kitchen.index() == number).then_some(Unfit::FailedBefore);
+        if let Some(why) = unfit(&slot.facts).or(before) {
             if decision.excluded.len() < EXPLAINED_MAX {
                 decision.excluded.push((KitchenNo(number as u32), why));
             } else {

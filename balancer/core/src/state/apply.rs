@@ -281,7 +281,9 @@ impl State {
         let kitchen = order.kitchen;
         let mut wasted = 0;
         if order.state == OrderState::Cooking {
-            order.half_strikes = order.half_strikes.saturating_add(2);
+            // In a kitchen that hangs only the order that showed it may be the reason.
+            let strike = if cause == LossCause::KitchenStuck { 0 } else { 2 };
+            order.half_strikes = order.half_strikes.saturating_add(strike);
             // By the wall clock, as everything shown from the ledger: a step of it must not become a day of cooking.
             let cooked = at.ms_since(order.stage_since).min(limits::WASTED_MAX_MS);
             wasted = u32::try_from(cooked).unwrap_or(u32::MAX);
@@ -393,6 +395,8 @@ fn is_death(cause: LossCause) -> bool {
         | LossCause::AgentLeft
         | LossCause::Returned
         | LossCause::Declined
-        | LossCause::DrainDeadline => false,
+        | LossCause::DrainDeadline
+        | LossCause::StageTimeout
+        | LossCause::KitchenStuck => false,
     }
 }

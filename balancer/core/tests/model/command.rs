@@ -44,6 +44,8 @@ pub enum Command {
         order: u8,
         to: u8,
     },
+    /// An order fails wherever it comes to, for a while.
+    Burn(u8),
     Submit {
         dish: u8,
         high: bool,
@@ -165,6 +167,7 @@ fn command() -> impl Strategy<Value = Command> {
         2 => any::<u8>().prop_map(Command::Release),
         6 => migrate,
         3 => (any::<u8>(), kitchen()).prop_map(|(order, to)| Command::HandOver { order, to }),
+        1 => any::<u8>().prop_map(Command::Burn),
         2 => kitchen().prop_map(Command::Cordon),
         3 => kitchen().prop_map(Command::Uncordon),
         3 => drain,

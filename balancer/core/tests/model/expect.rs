@@ -25,6 +25,7 @@ impl Bench {
             Command::Release(n) => self.release(n),
             Command::Migrate { order, to } => self.migrate(order, to),
             Command::HandOver { order, to } => self.hand_over(order, to),
+            Command::Burn(order) => self.burn(order),
             Command::Cordon(kitchen) => self.reschedule(kitchen, Schedulable::Cordoned),
             Command::Uncordon(kitchen) => self.reschedule(kitchen, Schedulable::Open),
             Command::Drain { kitchen, deadline_ms, force } => self.drain_kitchen(kitchen, deadline_ms, force),
@@ -152,6 +153,20 @@ impl Bench {
         }
         let newest = self.reference.order(id).map(super::reference::Order::newest).unwrap_or_default();
         self.report(to, LeaseName { order: id, token: newest }, Report::Started);
+    }
+
+    /// Long enough for three attempts and what an order waits between them.
+    fn burn(&mut self, n: u8) {
+        let id = self.pick(n);
+        for _ in 0..5 {
+            let Some(order) = self.reference.order(id).filter(|order| order.phase.open()) else { return };
+            if order.phase.held() {
+                let (lease, holder) = (LeaseName { order: id, token: order.newest() }, order.holder);
+                let actor = self.reference.kitchens[holder].actor;
+                self.report(actor as u8, lease, Report::Failed);
+            }
+            self.pass(1_100, true);
+        }
     }
 
     fn move_to(&mut self, id: OrderId, to: u8) {

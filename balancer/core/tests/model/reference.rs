@@ -172,7 +172,11 @@ impl Reference {
             Event::LeaseLost { order, token, cause } => {
                 let death =
                     matches!(cause, LossCause::AgentRestarted | LossCause::KitchenSilent | LossCause::ProcessExited);
-                self.attempt_over(*order, *token, false)?;
+                if *cause == LossCause::KitchenStuck {
+                    self.named(*order, *token)?.phase = Phase::Waits; // no strike: it is not to blame
+                } else {
+                    self.attempt_over(*order, *token, false)?;
+                }
                 let at_once = self.known(*order)?;
                 at_once.half_strikes += u32::from(death && at_once.phase == Phase::Leased);
                 at_once.phase = Phase::Waits;

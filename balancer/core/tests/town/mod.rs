@@ -43,6 +43,10 @@ pub struct Town {
     seq: u64,
     next: u64,
     settings: Settings,
+    /// What kitchens that say hello from now on say of their speed, in thousandths.
+    pub speed_milli: u32,
+    /// And of their commands.
+    pub stage_timeout_ms: Option<u32>,
 }
 
 pub fn by(name: &str) -> Operator {
@@ -69,6 +73,8 @@ impl Town {
             seq: 0,
             next: 0,
             settings,
+            speed_milli: 1_000,
+            stage_timeout_ms: None,
         };
         town.input(Input::Lead { city: Box::new(City::parse(CITY).expect("the town")), policy: Box::new(policy) });
         town.told = town.all.len();
@@ -148,8 +154,8 @@ impl Town {
             session,
             pid: 1,
             version: "test".into(),
-            speed_milli: 1_000,
-            stage_timeout_ms: None,
+            speed_milli: self.speed_milli,
+            stage_timeout_ms: self.stage_timeout_ms,
         };
         self.input(Input::Join { connection, hello: Box::new(hello) });
     }
@@ -255,6 +261,13 @@ impl Town {
             .lease
     }
 
+    /// Whether the ledger has the order under this very lease in this kitchen.
+    pub fn is_held(&self, id: &str, lease: LeaseName) -> bool {
+        let order = self.core.state().order(lease.order).expect("known");
+        let holder = order.kitchen.map(|number| self.core.state().kitchen(number).id.to_string());
+        order.token == lease.token && holder.as_deref() == Some(id) && order.state != protocol::OrderState::Queued
+    }
+
     pub fn cook(&self, id: &str, order: u64) -> &Cook {
         &self.held[id][&OrderId(order)]
     }
@@ -273,6 +286,13 @@ impl Town {
         let lease = self.lease(id, order);
         self.held.get_mut(id).expect("known").remove(&OrderId(order));
         self.says(id, AgentMessage::Completed { lease, cooked_ms: 1_000 });
+    }
+
+    /// The cooking command failed.
+    pub fn fails(&mut self, id: &str, order: u64) {
+        let lease = self.lease(id, order);
+        self.held.get_mut(id).expect("known").remove(&OrderId(order));
+        self.says(id, AgentMessage::Failed { lease, stage: 0, output: "burnt".into() });
     }
 
     pub fn releases(&mut self, id: &str, order: u64) {

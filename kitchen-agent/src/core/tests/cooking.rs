@@ -184,3 +184,41 @@ fn an_ended_command_of_an_older_token_or_another_stage_changes_nothing() {
     story.input(Input::StageEnded { lease: lease(1, 2), stage: 1, outcome: Ok(()) });
     story.expect(&[]);
 }
+
+#[test]
+fn a_command_that_takes_too_long_is_killed_and_its_order_given_back_once() {
+    let mut story = Story::welcomed(AgentConfig { cooking: Cooking::Commands { stage_timeout_ms: 2_000 }, ..config() });
+    story.cook(1, 1, SOUP);
+    story.cook(2, 2, SOUP);
+    story.cook(3, 3, SOUP);
+    story.trace.clear();
+    story.until_answered(2_500);
+    let (first, stage) = (lease(1, 1), 0);
+    story.input(Input::StageEnded { lease: first, stage, outcome: Ok(()) });
+    story.expect(&["stage_done o1@1 stage 0", "run o1@1 try 1 stage 1"]);
+    story.until_answered(2_999);
+    story.expect(&[]);
+    story.until_answered(3_000);
+    story.expect(&["kill o2@2", "declined o2@2: TimedOut", "started o3@3 stage 0", "run o3@3 try 1 stage 0"]);
+    assert_eq!((story.agent.counters().timed_out, story.agent.counters().failed, story.agent.unsettled()), (1, 0, 0));
+    // What the dead command would have said, and the same lease once more, change nothing.
+    story.input(Input::StageEnded { lease: lease(2, 2), stage: 0, outcome: Err("killed".into()) });
+    story.cook(2, 2, SOUP);
+    story.until_answered(4_499);
+    assert!(
+        !story.trace.iter().any(|line| line.contains("o2@2") && !line.starts_with("declined")),
+        "{:?}",
+        story.trace
+    );
+    story.trace.clear();
+    story.until_answered(4_500);
+    story.expect(&["kill o1@1", "declined o1@1: TimedOut"]);
+}
+
+#[test]
+fn a_simulated_stage_is_never_too_long_by_the_agents_own_clock() {
+    let mut story = Story::welcomed(AgentConfig { speed: 0.001, ..config() });
+    story.cook(1, 1, SOUP);
+    story.until_answered(200_000);
+    assert_eq!((story.agent.cooking(), story.agent.counters().timed_out), (1, 0));
+}

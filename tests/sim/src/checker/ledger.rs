@@ -418,6 +418,8 @@ impl Ledger {
         let death =
             matches!(lost, Some(LossCause::AgentRestarted | LossCause::KitchenSilent | LossCause::ProcessExited));
         line.half_strikes = line.half_strikes.saturating_add(match line.phase {
+            // The order that showed it has its own word; the others in a kitchen that hangs are not to blame.
+            _ if lost == Some(LossCause::KitchenStuck) => 0,
             Phase::Cooking => 2,
             _ if lost.is_none() => 2,
             _ => u8::from(death),
