@@ -1,6 +1,6 @@
 //! What an operator must know now, in words. Reads and phrases; decides nothing.
 
-use balancer_core::DiskHealth;
+use balancer_core::{DiskHealth, KitchenNo, Trouble};
 use protocol::api::Alert;
 use protocol::feed::{FeedEvent, Tone};
 use protocol::{OrderId, OrderState, WallTime};
@@ -10,9 +10,26 @@ use crate::hub::Inner;
 /// An order in quarantine is an alert for ten minutes, and a figure of the proof for ever.
 const QUARANTINE_MS: u64 = 600_000;
 
+/// Kitchens that are named in one alert; the others are counted.
+const NAMED_MAX: usize = 3;
+/// What is wrong with a stuck kitchen, and what to do.
+const STUCK: &str = "holds orders and cooks none: its orders go elsewhere, and it is tried with one at a time; look at its \
+                     agent and its cooking command";
+/// The same of an ejected one.
+const EJECTED: &str = "fails most orders and is left out, but for a probe now and then: look at its cooking command";
+
 /// Everything that is wrong now, worst first. `known` are the alerts of the last look: what goes on keeps its beginning.
 pub(crate) fn now(inner: &Inner, known: &[Alert], at: WallTime) -> Vec<Alert> {
-    let found = [damage(inner), disk(inner), brake(inner), panic(inner), quarantine(inner, at)];
+    let (stuck, ejected) = troubled(inner);
+    let found = [
+        damage(inner),
+        disk(inner),
+        brake(inner),
+        panic(inner),
+        named(inner, &stuck, "kitchen_stuck", STUCK),
+        named(inner, &ejected, "kitchen_ejected", EJECTED),
+        quarantine(inner, at),
+    ];
     let since = |code: &str| known.iter().find(|alert| alert.code == code).map_or(at, |alert| alert.since);
     let alerts = found.into_iter().flatten();
     alerts.map(|(code, text)| Alert { code: code.into(), text, since: since(code) }).collect()
@@ -69,6 +86,27 @@ fn brake(inner: &Inner) -> Found {
 fn panic(inner: &Inner) -> Found {
     let text = "less than half of the capacity is alive: orders are recovered, nothing is moved";
     inner.core.panicking().then(|| ("panic", text.into()))
+}
+
+/// Kitchens that are stuck, and kitchens that are ejected.
+fn troubled(inner: &Inner) -> (Vec<KitchenNo>, Vec<KitchenNo>) {
+    let (mut stuck, mut ejected) = (Vec::new(), Vec::new());
+    for (number, trouble) in inner.core.troubled() {
+        match trouble {
+            Trouble::Stuck => stuck.push(number),
+            Trouble::Failing => ejected.push(number),
+            Trouble::Slow => {}
+        }
+    }
+    (stuck, ejected)
+}
+
+fn named(inner: &Inner, kitchens: &[KitchenNo], name: &'static str, what: &str) -> Found {
+    let ids = kitchens.iter().take(NAMED_MAX).map(|number| inner.core.state().kitchen(*number).id.to_string());
+    let ids: Vec<String> = ids.collect();
+    let more = kitchens.len() - ids.len();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!kitchens.is_empty()).then(|| (name, format!("{}{more} {what}", ids.join(", "))))
 }
 
 fn quarantine(inner: &Inner, at: WallTime) -> Found {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use balancer_core::DiskHealth;
+use balancer_core::{DiskHealth, Trouble};
 use protocol::api::{Health, HopKind};
 
 use crate::hub::Inner;
@@ -193,6 +193,22 @@ fn kitchens(out: &mut String, inner: &Inner, now: Duration) {
     head(out, "chef_kitchen_completed_total", "counter", "Orders completed by the kitchen");
     for kitchen in kitchens {
         let _ = writeln!(out, "chef_kitchen_completed_total{{kitchen=\"{}\"}} {}", kitchen.id, kitchen.completed);
+    }
+    head(out, "chef_kitchen_failed_total", "counter", "Attempts that failed in the kitchen");
+    for kitchen in kitchens {
+        let _ = writeln!(out, "chef_kitchen_failed_total{{kitchen=\"{}\"}} {}", kitchen.id, kitchen.failed);
+    }
+    for (name, help, what) in [
+        ("chef_kitchen_slow", "1 while the kitchen is far slower than the others", Trouble::Slow),
+        ("chef_kitchen_stuck", "1 while the kitchen holds orders and cooks none", Trouble::Stuck),
+        ("chef_kitchen_ejected", "1 while the kitchen is left out because most of its attempts fail", Trouble::Failing),
+    ] {
+        head(out, name, "gauge", help);
+        let mut troubled = inner.core.troubled().filter(|(_, trouble)| *trouble == what).peekable();
+        for (number, kitchen) in inner.kitchens() {
+            let value = u8::from(troubled.next_if(|(one, _)| *one == number).is_some());
+            let _ = writeln!(out, "{name}{{kitchen=\"{}\"}} {value}", kitchen.id);
+        }
     }
     head(out, "chef_kitchen_health", "gauge", "1 for the health that the signs of life say");
     for (number, kitchen) in inner.kitchens() {

@@ -1,6 +1,7 @@
 //! Bodies about the whole: rush, proof, key figures, status.
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::ids::{Epoch, Position};
 use crate::time::WallTime;
@@ -112,14 +113,27 @@ pub struct BalancerView {
 }
 
 /// Something that an operator must know now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Alert {
-    /// `disk_full`, `disk_slow`, `mass_suspicion`, `panic`, `ledger_damaged`, `quarantine`.
+    /// `disk_full`, `disk_slow`, `mass_suspicion`, `panic`, `ledger_damaged`, `kitchen_stuck`, `kitchen_ejected`,
+    /// `quarantine`. In JSON it is `name`, and `code` as well: consoles and recordings of earlier releases know it so.
     pub code: String,
     /// For people: what, how much, and what to do.
     pub text: String,
     /// Since when.
     pub since: WallTime,
+}
+
+impl Serialize for Alert {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { code, text, since } = self;
+        let mut alert = serializer.serialize_struct("Alert", 4)?;
+        alert.serialize_field("name", code)?;
+        alert.serialize_field("code", code)?;
+        alert.serialize_field("text", text)?;
+        alert.serialize_field("since", since)?;
+        alert.end()
+    }
 }
 
 /// `GET /status`.
