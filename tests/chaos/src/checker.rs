@@ -10,19 +10,23 @@
 //! - I4: tokens only grow, each in its leader's epoch. I5: positions are gapless, epochs never fall.
 //! - I6 as far as it can be seen: an acknowledged order stands at the position its answer named.
 //! - I7: at the position of the proof, its counts are those of this fold; nothing is lost, nothing is twice.
+//! - What operators wished: an order is cancelled if somebody said so, and stays so if that was answered 2xx; it is set
+//!   aside after three attempts that failed or were lost (attempts.rs); a closed kitchen is leased nothing.
 //!
 //! Shares no fold and no type with the product. Reads each row once: a dump may be larger than memory.
 
+mod attempts;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::Result;
 use crate::client::Proof;
 use crate::dump::{Row, Token, order};
 use crate::record::{self, Line};
+use attempts::Attempts;
 
 /// So many violations are told in full; the rest are counted.
 const SHOWN: usize = 20;
@@ -32,6 +36,8 @@ const SHOWN: usize = 20;
 pub struct Promises {
     told: BTreeMap<String, Told>,
     bodies: BTreeMap<String, String>,
+    /// Orders that somebody called off, and whether that was answered 2xx.
+    cancels: BTreeMap<u64, bool>,
     violations: Violations,
 }
 
@@ -68,6 +74,10 @@ impl Promises {
                     None => self.violations.add("I1", || format!("{key}: a 2xx without an order or its position")),
                 }
             }
+            Line::Cancel { order, status, .. } => match order_of(order) {
+                Some(order) => *self.cancels.entry(order).or_default() |= matches!(status, Some(200..=299)),
+                None => self.violations.add("record", || format!("{order} was called off and is no order")),
+            },
             Line::Got { .. } | Line::Ended { .. } | Line::Fault { .. } | Line::Healed { .. } => {}
         }
     }
@@ -172,6 +182,7 @@ struct Story {
     held: bool,
     end: Option<End>,
     completions: u32,
+    attempts: Attempts,
 }
 
 /// Folds a dump.
@@ -181,6 +192,8 @@ pub struct Checker {
     proof: Proof,
     orders: BTreeMap<u64, Story>,
     keys: BTreeMap<String, u64>,
+    /// Kitchens that may be given nothing.
+    closed: BTreeSet<String>,
     verdict: Verdict,
     position: Option<u64>,
     compared: bool,
@@ -201,6 +214,7 @@ impl Checker {
             proof,
             orders: BTreeMap::new(),
             keys: BTreeMap::new(),
+            closed: BTreeSet::new(),
             verdict,
             position: None,
             compared: false,
@@ -225,12 +239,16 @@ impl Checker {
                 self.newest(row);
                 self.story(row, |story| story.held = false);
             }
+            "drain_started" | "kitchen_scheduling" => self.scheduling(row),
             "completed" => self.completed(row),
             "cancelled" => self.ended(row, End::Cancelled),
             "dead_lettered" => self.ended(row, End::DeadLettered),
             "requeued" => self.requeued(row),
             "stale_refused" => self.stale_refused(row),
             _ => {}
+        }
+        if let Some(story) = row.order.and_then(|order| self.orders.get_mut(&order)) {
+            story.attempts.row(row);
         }
         if row.position == self.proof.position {
             self.compare(row);
@@ -268,6 +286,18 @@ impl Checker {
                 }
                 None => {}
             }
+        } else if !row.rush {
+            self.wrong("I2", row, "has no key, and no rush made it: nobody sent it");
+        }
+    }
+
+    fn scheduling(&mut self, row: &Row) {
+        let Some(kitchen) = row.kitchen.clone() else { return };
+        match (row.event.as_str(), row.schedulable.as_deref()) {
+            ("kitchen_scheduling", Some("open")) => _ = self.closed.remove(&kitchen),
+            // Of a kitchen that said goodbye nothing is wanted until it is there again.
+            ("kitchen_scheduling", Some("retired")) => {}
+            _ => _ = self.closed.insert(kitchen),
         }
     }
 
@@ -292,6 +322,9 @@ impl Checker {
         if ended {
             self.wrong("I3", row, "is leased after its end");
         }
+        if let Some(kitchen) = row.kitchen.as_ref().filter(|kitchen| self.closed.contains(*kitchen)) {
+            self.wrong("closed", row, &format!("is leased to {kitchen}, which is closed"));
+        }
         self.story(row, |story| (story.token, story.held) = (Some(token), true));
     }
 
@@ -314,7 +347,12 @@ impl Checker {
         match how {
             End::Completed => self.verdict.counts.completed += 1,
             End::Cancelled => self.verdict.counts.cancelled += 1,
-            End::DeadLettered => self.verdict.counts.dead_lettered += 1,
+            End::DeadLettered => {
+                self.verdict.counts.dead_lettered += 1;
+                if let Some(wrong) = self.order(row).and_then(|story| story.attempts.not_enough(row)) {
+                    self.wrong("attempts", row, &wrong);
+                }
+            }
         }
         if self.order(row).is_some_and(|story| story.end.is_some()) {
             self.wrong("I1", row, "ends a second time");
@@ -383,6 +421,13 @@ impl Checker {
         for (order, story) in &self.orders {
             if story.end.is_none() {
                 wrong.add("I1", || format!("o{order} has not ended"));
+            }
+            let asked = self.promises.cancels.get(order);
+            if story.end == Some(End::Cancelled) && asked.is_none() {
+                wrong.add("cancel", || format!("o{order} is cancelled, and nobody called it off"));
+            }
+            if asked == Some(&true) && story.end.is_some_and(|end| end != End::Cancelled) {
+                wrong.add("cancel", || format!("o{order} was said to be cancelled, and is {:?}", story.end));
             }
             if story.completions > 1 {
                 self.verdict.twice += 1;

@@ -123,6 +123,37 @@ impl Client {
         self.ask(Method::POST, path, Some(body)).await
     }
 
+    /// The same for what an operator sets.
+    ///
+    /// # Errors
+    /// None took it; the last one's reason.
+    pub async fn put(&self, path: &str, body: Value) -> Result<Value> {
+        self.ask(Method::PUT, path, Some(body)).await
+    }
+
+    /// The same for what an operator takes back.
+    ///
+    /// # Errors
+    /// None took it; the last one's reason.
+    pub async fn delete(&self, path: &str) -> Result<Value> {
+        self.ask(Method::DELETE, path, None).await
+    }
+
+    /// Calls an order off; the status of the first answer that is about the order, if there is one.
+    pub async fn cancel(&self, id: &str, recorder: &Recorder) -> Option<u16> {
+        for url in &self.urls {
+            let record = |status| recorder.write(&Line::Cancel { at: clock::now(), order: id.into(), status });
+            record(None);
+            let answer = self.http.delete(format!("{url}/api/v1/orders/{id}")).send().await.ok();
+            let status = answer.map(|answer| answer.status().as_u16());
+            record(status);
+            if status.is_some_and(|status| status < 500) {
+                return status;
+            }
+        }
+        None
+    }
+
     async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value> {
         let mut last = String::new();
         for url in &self.urls {

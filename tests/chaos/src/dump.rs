@@ -57,6 +57,14 @@ pub struct Row {
     pub pause_ms: Option<u64>,
     /// Cooking time that a handover kept.
     pub saved_ms: Option<u64>,
+    /// What a failed cooking command said.
+    pub output: Option<String>,
+    /// Failed and lost attempts of an order that is set aside.
+    pub strikes: Option<u32>,
+    /// Of an acceptance: nobody sent it, a rush made it.
+    pub rush: bool,
+    /// Whether a kitchen may be given orders from here on: `open`, `cordoned`, ...
+    pub schedulable: Option<String>,
 }
 
 /// The line as it is written.
@@ -76,6 +84,11 @@ struct Raw {
     stage: Option<u32>,
     pause_ms: Option<u64>,
     saved_ms: Option<u64>,
+    output: Option<String>,
+    strikes: Option<u32>,
+    #[serde(default)]
+    rush: bool,
+    schedulable: Option<String>,
 }
 
 impl Row {
@@ -101,6 +114,10 @@ impl Row {
             stage: raw.stage,
             pause_ms: raw.pause_ms,
             saved_ms: raw.saved_ms,
+            output: raw.output,
+            strikes: raw.strikes,
+            rush: raw.rush,
+            schedulable: raw.schedulable,
         })
     }
 }

@@ -89,6 +89,7 @@ impl Told {
                 numbers.insert(number, self.faults.len());
                 self.faults.push(Fault { at, kind, target, calm: None });
             }
+            Line::Cancel { .. } => {}
             Line::Healed { number, calm, .. } => {
                 if let Some(fault) = numbers.get(&number).and_then(|index| self.faults.get_mut(*index)) {
                     fault.calm = calm;
@@ -102,26 +103,19 @@ impl Told {
     #[must_use]
     pub fn latencies(&self) -> [(&'static str, Spread, u64); 3] {
         let classes = ["ordinary", "kitchen or link disturbed", "leader disturbed"];
+        let (leader, others): (Vec<&Fault>, Vec<&Fault>) =
+            self.faults.iter().partition(|fault| Kind::concerns_leader(&fault.kind));
+        let (leader, others) = (spans(&leader), spans(&others));
+        let class_of = |due: Ms| match (inside(&leader, due), inside(&others, due)) {
+            (true, _) => classes[2],
+            (false, true) => classes[1],
+            (false, false) => classes[0],
+        };
         classes.map(|class| {
-            let of_class = self.orders.iter().filter(|order| self.class(order.due) == class);
+            let of_class = self.orders.iter().filter(|order| class_of(order.due) == class);
             let (placed, failed): (Vec<&Tried>, Vec<&Tried>) = of_class.partition(|order| order.placed);
             (class, Spread::of(placed.iter().map(|order| order.took_us).collect()), failed.len() as u64)
         })
-    }
-
-    fn class(&self, due: Ms) -> &'static str {
-        // Faults come one at a time: the last that began before is the only one that may still last.
-        let index = self.faults.partition_point(|fault| fault.at <= due);
-        match index.checked_sub(1).map(|index| &self.faults[index]) {
-            Some(fault) if fault.calm.is_none_or(|calm| due <= calm) => {
-                if Kind::concerns_leader(&fault.kind) {
-                    "leader disturbed"
-                } else {
-                    "kitchen or link disturbed"
-                }
-            }
-            _ => "ordinary",
-        }
     }
 
     /// Milliseconds from `from` to the first second from which on every second's p99 of the placed orders' latencies is
@@ -143,6 +137,45 @@ impl Told {
     }
 }
 
+/// The times in which some of these faults lasted, one after the other.
+fn spans(faults: &[&Fault]) -> Vec<(Ms, Ms)> {
+    let mut spans: Vec<(Ms, Ms)> = Vec::new();
+    for fault in faults {
+        let calm = fault.calm.unwrap_or(Ms::MAX);
+        match spans.last_mut() {
+            Some((_, end)) if fault.at <= *end => *end = calm.max(*end),
+            _ => spans.push((fault.at, calm)),
+        }
+    }
+    spans
+}
+
+fn inside(spans: &[(Ms, Ms)], at: Ms) -> bool {
+    let index = spans.partition_point(|(begin, _)| *begin <= at);
+    index.checked_sub(1).is_some_and(|index| at <= spans[index].1)
+}
+
+/// When the ledger had come to each position at the latest, by the answers alone.
+#[derive(Debug)]
+struct Heard(Vec<(u64, Ms)>);
+
+impl Heard {
+    fn of(told: &Told) -> Self {
+        let mut heard = told.placed.clone();
+        let mut earliest = Ms::MAX;
+        for (_, at) in heard.iter_mut().rev() {
+            earliest = earliest.min(*at);
+            *at = earliest;
+        }
+        Self(heard)
+    }
+
+    /// None for what stands behind the last answer.
+    fn at(&self, position: u64) -> Option<Ms> {
+        self.0.get(self.0.partition_point(|(placed, _)| *placed < position)).map(|(_, at)| *at)
+    }
+}
+
 /// Orders of one kitchen that wait for their next lease since a fault.
 #[derive(Debug)]
 struct Waiting {
@@ -156,6 +189,9 @@ struct Waiting {
 #[derive(Debug)]
 pub struct Measure {
     told: Told,
+    /// When the ledger came to a position, if its own times are not to be trusted.
+    heard: Option<Heard>,
+    now: Ms,
     next: usize,
     holders: BTreeMap<u64, String>,
     waiting: Vec<Waiting>,
@@ -172,6 +208,8 @@ impl Measure {
     pub fn new(told: Told) -> Self {
         Self {
             told,
+            heard: None,
+            now: 0,
             next: 0,
             holders: BTreeMap::new(),
             waiting: Vec::new(),
@@ -181,13 +219,25 @@ impl Measure {
         }
     }
 
+    /// With the times of answers instead of the ledger's own: for a run that steps the balancers' clocks.
+    #[must_use]
+    pub fn by_answers(told: Told) -> Self {
+        let heard = Some(Heard::of(&told));
+        Self { heard, ..Self::new(told) }
+    }
+
     /// Takes the next row.
     pub fn row(&mut self, row: &Row) {
-        while self.told.faults.get(self.next).is_some_and(|fault| fault.at < row.at) {
+        self.now = match &self.heard {
+            Some(heard) => heard.at(row.position).unwrap_or(self.now),
+            None => row.at,
+        };
+        let now = self.now;
+        while self.told.faults.get(self.next).is_some_and(|fault| fault.at < now) {
             self.begin(self.next);
             self.next += 1;
         }
-        self.forget(row.at);
+        self.forget(now);
         match (row.event.as_str(), row.order) {
             ("leased", Some(order)) => self.leased(order, row),
             ("completed" | "cancelled" | "dead_lettered", Some(order)) => {
@@ -198,7 +248,7 @@ impl Measure {
             ("kitchen_lost" | "kitchen_registered", _) => self.noticed(row.kitchen.as_deref()),
             ("epoch_started", _) => {
                 if let Some(fault) = self.leaderless.take() {
-                    self.reigns.push((fault, row.at, row.position));
+                    self.reigns.push((fault, now, row.position));
                 }
             }
             _ => {}
@@ -225,7 +275,7 @@ impl Measure {
             let recovered =
                 row.kind.as_deref() == Some("recover") && row.from.as_ref() == Some(&fault.target) && !alive;
             if waiting.orders.remove(&order) && recovered {
-                self.recovered.insert(waiting.fault, row.at.saturating_sub(fault.at));
+                self.recovered.insert(waiting.fault, self.now.saturating_sub(fault.at));
             }
             if waiting.unnoticed && fault.target == kitchen {
                 waiting.orders.insert(order);
@@ -344,6 +394,29 @@ mod tests {
         measure.row(&row(9, 7_100, "epoch_started", None, None));
         let (reign, answer) = measure.takeovers()["kill-leader"];
         assert_eq!((reign.max, answer.max, reign.count), (1_100, 1_390, 1));
+    }
+
+    #[test]
+    fn faults_that_overlap_are_one_span_and_the_leaders_count_first() {
+        let order = |due| Tried { due, took_us: due, placed: true };
+        let long = Fault { calm: Some(20_000), ..fault(1_000, "cut", "k1") };
+        let told = Told {
+            faults: vec![long, fault(2_000, "kill-leader", "b1"), fault(3_000, "delay", "k2")],
+            orders: vec![order(900), order(2_500), order(9_000), order(21_000)],
+            ..Told::default()
+        };
+        let [ordinary, kitchen, leader] = told.latencies();
+        assert_eq!((ordinary.1.count, kitchen.1.max, leader.1.max), (2, 9_000, 2_500));
+    }
+
+    #[test]
+    fn a_position_was_come_to_when_the_first_answer_behind_it_was_here() {
+        let told = Told { placed: vec![(2, 100), (5, 400), (7, 300)], ..Told::default() };
+        let heard = Heard::of(&told);
+        assert_eq!(
+            [1, 2, 3, 5, 7, 8].map(|position| heard.at(position)),
+            [Some(100), Some(100), Some(300), Some(300), Some(300), None]
+        );
     }
 
     #[test]

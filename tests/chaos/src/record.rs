@@ -65,6 +65,16 @@ pub enum Line {
         /// Placed, or not.
         placed: bool,
     },
+    /// An operator calls an order off: once before the request leaves, and once with its answer.
+    Cancel {
+        /// When.
+        at: Ms,
+        /// Which.
+        order: String,
+        /// HTTP status; absent before, and without an answer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<u16>,
+    },
     /// A fault begins.
     Fault {
         /// When.

@@ -139,6 +139,82 @@ fn two_holders_at_once_are_found() {
     expect(|rows| append(rows, "leased 1 2.3 retry"), "is leased after its end");
 }
 
+/// An order that is set aside behind these lines, with the counts that follow.
+fn aside(lines: &[&str]) -> Verdict {
+    let rows = rows(&[&["epoch_started", "accepted 1 a"], lines, &["dead_lettered 1"]].concat());
+    let proof = Proof { position: rows.len() as u64, accepted: 1, dead_lettered: 1, ..Proof::default() };
+    judge(&rows, &[sent("a"), got("a", 1, 2)], proof)
+}
+
+#[test]
+fn an_order_that_is_set_aside_without_three_attempts_is_found() {
+    let failed = ["leased 1 1.1 dispatch", "started 1 1.1", "attempt_failed 1 1.1"];
+    let lost = ["leased 1 1.2 retry", "started 1 1.2", "lease_lost 1 1.2"];
+    let third = ["leased 1 1.3 recover", "started 1 1.3", "attempt_failed 1 1.3"];
+    let unbegun = ["leased 1 1.3 recover", "lease_lost 1 1.3"];
+    assert_eq!(aside(&[failed, lost, third].concat()).violations, Violations::default());
+    found(&aside(&[&failed[..], &lost, &unbegun].concat()), "o1 is set aside after 2 and a half attempts");
+    found(&aside(&[]), "o1 is set aside after 0 attempts");
+    let mut given_back =
+        rows(&[&["epoch_started", "accepted 1 a"], &failed[..], &lost, &third, &["dead_lettered 1"]].concat());
+    given_back[7].cause = Some("declined".into());
+    found(&judge(&given_back, &[sent("a")], proof()), "position 12: o1 is set aside after 2 attempts");
+    let requeued = ["requeued 1", "leased 1 1.4 release", "started 1 1.4", "attempt_failed 1 1.4"];
+    let again = [&failed[..], &lost, &third, &["dead_lettered 1"], &requeued].concat();
+    found(&aside(&again), "o1 is set aside after 1 attempts");
+}
+
+#[test]
+fn more_strikes_than_the_ledger_shows_are_found() {
+    let attempts = Attempts::default();
+    assert!(attempts.not_enough(&Row { strikes: Some(3), ..Row::default() }).is_some());
+    let mut rows = rows(&["started 1", "attempt_failed 1", "attempt_failed 1", "attempt_failed 1"]);
+    rows.push(Row { event: "dead_lettered".into(), strikes: Some(4), ..Row::default() });
+    let mut attempts = Attempts::default();
+    rows.iter().for_each(|row| attempts.row(row));
+    let wrong = attempts.not_enough(&rows[4]).expect("one too many");
+    assert_eq!(wrong, "is set aside for 4 attempts, the ledger shows 3");
+}
+
+#[test]
+fn a_cancellation_that_nobody_wished_or_that_was_not_kept_is_found() {
+    let cancel = |status| Line::Cancel { at: 3, order: "o1".into(), status };
+    let cancelled = rows(&["epoch_started", "accepted 1 a", "cancelled 1"]);
+    let proof = Proof { position: 3, accepted: 1, cancelled: 1, ..Proof::default() };
+    let story = |more: &[Line]| judge(&cancelled, &[&[sent("a"), got("a", 1, 2)], more].concat(), proof);
+    found(&story(&[]), "cancel: o1 is cancelled, and nobody called it off");
+    // Without an answer both ends are right.
+    assert!(story(&[cancel(None)]).holds());
+    assert!(story(&[cancel(None), cancel(Some(200))]).holds());
+    let completed = |status| judge(&rows(&SOUND), &[sent("a"), got("a", 1, 2), cancel(status)], self::proof());
+    found(&completed(Some(200)), "cancel: o1 was said to be cancelled, and is Some(Completed)");
+    assert!(completed(Some(409)).holds());
+}
+
+#[test]
+fn a_lease_to_a_closed_kitchen_is_found() {
+    let story = |event: &str, schedulable: Option<&str>| {
+        let mut rows = rows(&SOUND);
+        let kitchen = Some("k2".to_owned());
+        rows[6].kitchen.clone_from(&kitchen);
+        let schedulable = schedulable.map(str::to_owned);
+        rows[4] = Row { kitchen, schedulable, event: event.into(), ..rows[4].clone() };
+        rows[6].kind = Some("reassign".into());
+        judge(&rows, &[sent("a"), got("a", 1, 2)], proof())
+    };
+    found(&story("drain_started", None), "closed: position 7: o1 is leased to k2, which is closed");
+    found(&story("kitchen_scheduling", Some("cordoned")), "is leased to k2, which is closed");
+    assert!(story("kitchen_scheduling", Some("open")).holds());
+}
+
+#[test]
+fn an_order_that_nobody_sent_is_found() {
+    expect(|rows| rows[1].key = None, "has no key, and no rush made it");
+    let mut by_rush = rows(&SOUND);
+    by_rush[1] = Row { key: None, rush: true, ..by_rush[1].clone() };
+    assert!(judge(&by_rush, &[], proof()).holds());
+}
+
 #[test]
 fn gaps_repetitions_and_epochs_that_fall_are_found() {
     expect(|rows| _ = rows.remove(3), "I5: position 5: o1 follows 3: there is a gap");
