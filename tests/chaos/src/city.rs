@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::Result;
 use crate::dump::{self, Row};
 use crate::process::{Process, Signal};
+use crate::world::Environment;
 
 /// A city starts within this, also while the machine compiles something.
 const START_MAX: Duration = Duration::from_secs(120);
@@ -37,6 +38,8 @@ pub struct Spec {
     pub speed: f64,
     /// The city file's text.
     pub city: String,
+    /// More environment of everything it starts.
+    pub environment: Environment,
 }
 
 /// `city.json`: fields that are not needed here are ignored.
@@ -72,7 +75,8 @@ pub struct Kitchen {
 #[derive(Debug)]
 pub struct City {
     up: Child,
-    up_pid: u32,
+    /// The process of `chef up` itself.
+    pub up_pid: u32,
     /// Where its ledger and its logs are.
     pub data: PathBuf,
     /// Of all balancers.
@@ -96,6 +100,7 @@ impl City {
         command.args(["up", "--port", "0", "--data-dir"]).arg(&data).arg("--city").arg(&file);
         command.args(["--kitchens", &spec.kitchens.to_string(), "--speed", &spec.speed.to_string()]);
         command.args(["--balancers", &spec.balancers.to_string()]);
+        command.envs(spec.environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&log)?).kill_on_drop(true);
         let mut up = command.spawn().wrap_err_with(|| format!("{} up", spec.chef.display()))?;
         let up_pid = up.id().ok_or_else(|| eyre!("chef up has already ended"))?;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  load.rs ──▶ client.rs ── HTTP ──▶ balancers      record.rs   every request, every answer, every fault
+//!  hostile.rs ─ sockets ─▶ balancers                  usage.rs    memory, files, threads of every process
 //!  nemesis.rs ── signals, proxy.rs ──▶ processes     dump.rs     the ledger afterwards, an event a line
 //!                                                   checker.rs  record + dump -> violations
 //!  world.rs = city.rs (`chef up`) + outer.rs        measure.rs  record + dump -> times
@@ -14,6 +15,8 @@ pub mod city;
 pub mod client;
 pub mod clock;
 pub mod dump;
+pub mod hostile;
+pub mod leftovers;
 pub mod load;
 pub mod measure;
 pub mod nemesis;
@@ -21,8 +24,11 @@ pub mod outer;
 pub mod process;
 pub mod proxy;
 pub mod record;
+pub mod slow_disk;
 pub mod subcommand;
 pub mod town;
+pub mod usage;
+pub mod wall_clock;
 pub mod world;
 
 pub use color_eyre::eyre::Result;

@@ -32,6 +32,16 @@ pub struct Plan {
     pub patience: Duration,
 }
 
+impl Plan {
+    /// The order of this number, the same whenever it is asked for.
+    #[must_use]
+    pub fn order(&self, number: u32) -> Order {
+        let mut random = fastrand::Rng::with_seed(self.seed.wrapping_mul(0x9e37_79b9).wrapping_add(number.into()));
+        let (dish, zone) = (DISHES[random.usize(..DISHES.len())], ZONES[random.usize(..ZONES.len())]);
+        Order::new(format!("{}-{number}", self.prefix), dish, zone)
+    }
+}
+
 /// A load that runs.
 #[derive(Debug)]
 pub struct Load {
@@ -64,7 +74,6 @@ impl Load {
 }
 
 async fn run(plan: Plan, client: Client, recorder: Recorder, stop: Arc<AtomicBool>, placed: Arc<AtomicU64>) {
-    let mut random = fastrand::Rng::with_seed(plan.seed);
     let (began, began_ms) = (Instant::now(), clock::now());
     let (places, mut under_way) = (Arc::new(Semaphore::new(AT_ONCE)), JoinSet::new());
     for number in 0_u32.. {
@@ -73,8 +82,7 @@ async fn run(plan: Plan, client: Client, recorder: Recorder, stop: Arc<AtomicBoo
         if stop.load(Ordering::Relaxed) {
             break;
         }
-        let (dish, zone) = (DISHES[random.usize(..DISHES.len())], ZONES[random.usize(..ZONES.len())]);
-        let order = Order::new(format!("{}-{number}", plan.prefix), dish, zone);
+        let order = plan.order(number);
         let Ok(place) = places.clone().acquire_owned().await else { break };
         let (client, recorder, placed, patience) = (client.clone(), recorder.clone(), placed.clone(), plan.patience);
         under_way.spawn(async move {

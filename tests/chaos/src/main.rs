@@ -5,9 +5,10 @@
 use std::process::ExitCode;
 
 use chaos::Result;
-use chaos::subcommand::{drain, leaders, overload, poison, run, zombies};
+use chaos::subcommand::{drain, leaders, overload, poison, run, soak, zombies};
 use clap::{Parser, Subcommand};
 use color_eyre::eyre::eyre;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Breaks a real city on purpose and judges it from outside: replies against the ledger.
 #[derive(Debug, Parser)]
@@ -25,6 +26,7 @@ enum Command {
     Overload(overload::Overload),
     Drain(drain::Drain),
     Poison(poison::Poison),
+    Soak(soak::Soak),
 }
 
 #[tokio::main]
@@ -32,7 +34,7 @@ async fn main() -> ExitCode {
     // Broken off: everything that was started or stopped is ended or resumed by its guard.
     let outcome = tokio::select! {
         outcome = run(Cli::parse().command) => outcome,
-        _ = tokio::signal::ctrl_c() => Err(eyre!("broken off")),
+        () = broken_off() => Err(eyre!("broken off")),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -44,6 +46,15 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Ctrl-C, or somebody's SIGTERM: a time limit around this process, say.
+async fn broken_off() {
+    let Ok(mut ended) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = ended.recv() => {}
+    }
+}
+
 async fn run(command: Command) -> Result<bool> {
     match command {
         Command::Run(command) => command.run().await,
@@ -52,5 +63,6 @@ async fn run(command: Command) -> Result<bool> {
         Command::Overload(command) => command.run().await,
         Command::Drain(command) => command.run().await,
         Command::Poison(command) => command.run().await,
+        Command::Soak(command) => command.run().await,
     }
 }

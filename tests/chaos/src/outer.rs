@@ -17,6 +17,7 @@ use tokio::time::{sleep, timeout};
 use crate::Result;
 use crate::process::{Process, Signal};
 use crate::proxy::Link;
+use crate::world::Environment;
 
 /// The pause before a restart, as `chef up` makes it the first time.
 const RESTART: Duration = Duration::from_millis(500);
@@ -44,6 +45,10 @@ pub struct Spec {
     pub cook: Option<String>,
     /// Gets what it prints.
     pub log: PathBuf,
+    /// More arguments.
+    pub more: Vec<String>,
+    /// More environment.
+    pub environment: Environment,
 }
 
 /// One that is kept running.
@@ -117,6 +122,7 @@ impl Start {
         if let Some(cook) = &spec.cook {
             command.args(["--cook", cook]);
         }
+        command.args(&spec.more).envs(spec.environment.iter().cloned());
         command.process_group(0).kill_on_drop(true).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         command.spawn().wrap_err_with(|| format!("{} kitchen", spec.chef.display()))
     }

@@ -76,14 +76,6 @@ fn look(pid: u32) -> Option<Look> {
     Some(Look { state, parent: fields.get(1)?.parse().ok()?, started: fields.get(19)?.parse().ok()? })
 }
 
-/// Resident memory in KiB; none if it is gone.
-#[must_use]
-pub fn resident_kib(pid: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().trim_end_matches("kB").trim().parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,7 +87,6 @@ mod tests {
         assert!(Process::open(child.id(), 1).expect_err("not a child of init").to_string().contains("left alone"));
         let process = Process::open(child.id(), own).expect("a child");
         assert!(process.runs());
-        assert!(resident_kib(child.id()).is_some_and(|kib| kib > 0));
         process.signal(Signal::KILL).expect("it runs");
         child.wait().expect("it ends");
         assert!(!process.runs());

@@ -8,6 +8,7 @@ pub mod leaders;
 pub mod overload;
 pub mod poison;
 pub mod run;
+pub mod soak;
 pub mod zombies;
 
 use std::path::PathBuf;
@@ -20,6 +21,7 @@ use crate::Result;
 use crate::checker::{Checker, Promises, Verdict};
 use crate::client::Proof;
 use crate::dump::Row;
+use crate::leftovers::Leftovers;
 use crate::measure::{Measure, Told};
 use crate::record::Recorder;
 use crate::town::Town;
@@ -74,7 +76,9 @@ impl Common {
             }
         };
         let record = dir.join("record.jsonl");
-        Ok(Scene { recorder: Recorder::create(&record)?, record, chef: self.chef()?, dir, temporary, keep: self.keep })
+        let leftovers = Leftovers::of(&dir);
+        let recorder = Recorder::create(&record)?;
+        Ok(Scene { recorder, record, chef: self.chef()?, leftovers, dir, temporary, keep: self.keep })
     }
 }
 
@@ -88,6 +92,7 @@ pub struct Scene {
     /// The record's file.
     pub record: PathBuf,
     chef: PathBuf,
+    leftovers: Leftovers,
     temporary: Option<tempfile::TempDir>,
     keep: bool,
 }
@@ -106,14 +111,28 @@ impl Scene {
     #[must_use]
     pub fn setup(&self, common: &Common, balancers: u32, inner: u32, outer: u32, speed: f64, town: Town) -> Setup {
         let (chef, dir, seed) = (self.chef.clone(), self.dir.clone(), common.seed);
-        Setup { chef, dir, balancers, inner, outer, speed, town, cook: None, seed }
+        let environment = vec![self.leftovers.mark()];
+        Setup { chef, dir, balancers, inner, outer, speed, town, cook: None, seed, environment }
     }
 
     /// Waits for the ends, stops the world, and judges it by what it left; `each` sees every event too.
     ///
     /// # Errors
     /// It cannot be judged: no dump, or a damaged record.
-    pub async fn judge(&self, world: World, mut each: impl FnMut(&Row)) -> Result<Judged> {
+    pub async fn judge(&self, world: World, each: impl FnMut(&Row)) -> Result<Judged> {
+        self.judge_with(world, Measure::new, each).await
+    }
+
+    /// The same with another way to measure times.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn judge_with(
+        &self,
+        world: World,
+        measure: impl FnOnce(Told) -> Measure,
+        mut each: impl FnMut(&Row),
+    ) -> Result<Judged> {
         let ended = world.until_all_ended(END_MAX).await;
         let (proof, not_ended) = match ended {
             Ok(proof) => (proof, None),
@@ -122,7 +141,7 @@ impl Scene {
         let ledger = world.stop().await?;
         self.recorder.flush()?;
         let mut checker = Checker::new(Promises::read(&self.record)?, proof);
-        let mut measure = Measure::new(Told::read(&self.record)?);
+        let mut measure = measure(Told::read(&self.record)?);
         ledger.each(|row| {
             checker.row(row);
             measure.row(row);

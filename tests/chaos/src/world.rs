@@ -3,6 +3,7 @@
 //! Owns starting and ending all of it in sequence. Kitchens of `chef up` die under a supervisor that may tell the
 //! balancer; those of our own die in silence, and only their links can be disturbed.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -47,7 +48,12 @@ pub struct Setup {
     pub cook: Option<String>,
     /// For the proxies' jitter.
     pub seed: u64,
+    /// More environment of every process.
+    pub environment: Environment,
 }
+
+/// Variables and their values.
+pub type Environment = Vec<(&'static str, OsString)>;
 
 /// It runs.
 #[derive(Debug)]
@@ -107,6 +113,7 @@ impl World {
             kitchens: setup.inner,
             speed: setup.speed,
             city: setup.town.file(setup.inner),
+            environment: setup.environment.clone(),
         };
         let city = City::start(&spec).await?;
         let client = Client::new(city.urls.clone())?;
@@ -114,16 +121,27 @@ impl World {
         let http = reqwest::Client::builder().timeout(STATUS_MAX).build()?;
         let mut world = Self { city, outers: Vec::new(), client, inners, chef: setup.chef.clone(), http };
         for number in 1..=setup.outer {
-            let outer = world.outer_spec(setup, number);
-            let seed = setup.seed ^ u64::from(number) << 32;
-            world.outers.push(Outer::start(outer, &world.addresses()?, seed).await?);
+            let outer = world.outer_spec(setup, &format!("outer_{number}"), number);
+            world.add(outer, setup.seed).await?;
         }
         ensure!(world.until_calm(START_MAX).await, "not every kitchen was heard within {} s", START_MAX.as_secs());
         Ok(world)
     }
 
-    fn outer_spec(&self, setup: &Setup, number: u32) -> outer::Spec {
-        let id = format!("outer_{number}");
+    /// Starts one more kitchen of our own.
+    ///
+    /// # Errors
+    /// No port is free.
+    pub async fn add(&mut self, outer: outer::Spec, seed: u64) -> Result<()> {
+        let seed = seed ^ (self.outers.len() as u64 + 1) << 32;
+        self.outers.push(Outer::start(outer, &self.addresses()?, seed).await?);
+        Ok(())
+    }
+
+    /// How the kitchen of this id and number would be started.
+    #[must_use]
+    pub fn outer_spec(&self, setup: &Setup, id: &str, number: u32) -> outer::Spec {
+        let id = id.to_owned();
         outer::Spec {
             chef: self.chef.clone(),
             log: setup.dir.join(format!("{id}.log")),
@@ -134,6 +152,8 @@ impl World {
             specialties: setup.town.specialties(number),
             speed: setup.speed,
             cook: setup.cook.clone(),
+            more: Vec::new(),
+            environment: setup.environment.clone(),
         }
     }
 
@@ -208,6 +228,17 @@ impl World {
         let (kitchens, standbys) = (self.inners.len() + self.outers.len(), self.city.balancers as usize - 1);
         let calm = |status: &Status| status.kitchens.alive as usize == kitchens && status.standbys.len() >= standbys;
         self.until(within, calm).await.is_some()
+    }
+
+    /// Waits until this kitchen is alive in the leader's eyes.
+    pub async fn until_heard(&self, kitchen: &str, within: Duration) -> bool {
+        let path = format!("/kitchens/{kitchen}");
+        let asking = async {
+            while self.client.get(&path).await.map_or(true, |view| view["health"] != "alive") {
+                sleep(LOOK).await;
+            }
+        };
+        timeout(within, asking).await.is_ok()
     }
 
     /// Waits until every order has ended; the proof of that moment.

@@ -15,6 +15,8 @@ use crate::world::World;
 
 /// A city that is not whole again by then is not restored: a restart's longest back-off is 10 s.
 const CALM_MAX: Duration = Duration::from_secs(30);
+/// Beside other disturbances a victim is back within this: the longest back-off, and a leader that is lost meanwhile.
+const BACK_MAX: Duration = Duration::from_secs(60);
 /// Another balancer leads by then, or there is none that could.
 const TAKEOVER_MAX: Duration = Duration::from_secs(10);
 /// A leader that was resumed after its successor began ends within this.
@@ -79,12 +81,42 @@ impl<'a> Nemesis<'a> {
     pub async fn cycle(&self, planned: &Planned) -> Result<Cycle> {
         let target = self.target(planned).await?;
         let wrong = self.act(planned, &target).await?;
-        let healed = clock::now();
-        let began = Instant::now();
-        let calm = self.world.until_calm(CALM_MAX).await;
+        Ok(self.healed(planned, target, wrong, self.world.until_calm(CALM_MAX)).await)
+    }
+
+    /// Does one beside others, and waits only until its own victim is back.
+    ///
+    /// # Errors
+    /// It could not be done: another disturbance was there before.
+    pub async fn among_others(&self, planned: &Planned) -> Result<Cycle> {
+        let target = self.target(planned).await?;
+        let wrong = self.act(planned, &target).await?;
+        let back = self.until_back(planned.kind, target.clone());
+        Ok(self.healed(planned, target, wrong, back).await)
+    }
+
+    async fn until_back(&self, kind: Kind, target: String) -> bool {
+        match kind.victims() {
+            Victims::Leader | Victims::Standby => {
+                let standbys = self.world.city.balancers as usize - 1;
+                self.world.until(BACK_MAX, |status| status.standbys.len() >= standbys).await.is_some()
+            }
+            Victims::Inner | Victims::Outer | Victims::Kitchens => self.world.until_heard(&target, BACK_MAX).await,
+        }
+    }
+
+    async fn healed(
+        &self,
+        planned: &Planned,
+        target: String,
+        wrong: Option<String>,
+        calm: impl Future<Output = bool>,
+    ) -> Cycle {
+        let (healed, began) = (clock::now(), Instant::now());
+        let calm = calm.await;
         let calm_ms = calm.then(|| u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
         self.recorder.write(&Line::Healed { at: healed, number: planned.number, calm: calm.then(clock::now) });
-        Ok(Cycle { kind: planned.kind, target, calm_ms, wrong })
+        Cycle { kind: planned.kind, target, calm_ms, wrong }
     }
 
     async fn target(&self, planned: &Planned) -> Result<String> {

@@ -18,8 +18,8 @@ use crate::Result;
 use crate::clock::{self, Ms, Spread};
 use crate::load::{Load, Plan};
 use crate::measure::Sojourns;
-use crate::process::resident_kib;
 use crate::town::Town;
+use crate::usage::Usage;
 use crate::world::World;
 
 /// 10 stations of 400 ms are 25 orders a second and kitchen.
@@ -88,7 +88,7 @@ impl Overload {
         let world = World::start(&setup).await?;
         let nominal = TOWN.rate(self.kitchens, self.speed);
         let leader = world.status().await?.leader.pid;
-        let before = resident_kib(leader).unwrap_or(0);
+        let before = resident_kib(leader);
         let part = async |name: &str, times: f64, lasts: Duration| {
             let plan =
                 Plan { prefix: name.into(), rate: nominal * times, seed: self.common.seed, patience: Duration::ZERO };
@@ -96,7 +96,7 @@ impl Overload {
             let load = Load::start(plan, world.client.clone(), scene.recorder.clone());
             while began.elapsed() < lasts {
                 sleep(LOOK.min(lasts.saturating_sub(began.elapsed()))).await;
-                peak_kib = peak_kib.max(resident_kib(leader).unwrap_or(0));
+                peak_kib = peak_kib.max(resident_kib(leader));
             }
             let to = clock::now();
             let placed = load.stop().await;
@@ -107,7 +107,7 @@ impl Overload {
         world.until_all_ended(super::END_MAX).await?;
         let over = part("over", self.times, Duration::from_secs(self.seconds)).await;
         let after = part("after", self.after, AFTER).await;
-        let rss_after = resident_kib(leader).unwrap_or(0);
+        let rss_after = resident_kib(leader);
         let mut sojourns = Sojourns::default();
         let mut judged = scene.judge(world, |row| sojourns.row(row)).await?;
 
@@ -154,6 +154,11 @@ impl Overload {
         );
         Ok(scene.close(&judged.verdict, &again))
     }
+}
+
+/// None is no memory: it is gone.
+fn resident_kib(pid: u32) -> u64 {
+    Usage::of(pid).map_or(0, |usage| usage.kib)
 }
 
 fn per_second(count: usize, ms: Ms) -> f64 {
