@@ -28,27 +28,28 @@ pub(crate) fn now(inner: &Inner, known: &[Alert], at: WallTime) -> Vec<Alert> {
         panic(inner),
         named(inner, &stuck, "kitchen_stuck", STUCK),
         named(inner, &ejected, "kitchen_ejected", EJECTED),
+        clock(inner),
         quarantine(inner, at),
     ];
-    let since = |code: &str| known.iter().find(|alert| alert.code == code).map_or(at, |alert| alert.since);
+    let since = |name: &str| known.iter().find(|alert| alert.name == name).map_or(at, |alert| alert.since);
     let alerts = found.into_iter().flatten();
-    alerts.map(|(code, text)| Alert { code: code.into(), text, since: since(code) }).collect()
+    alerts.map(|(code, text)| Alert { name: code.into(), text, since: since(code) }).collect()
 }
 
 /// The events that tell of what began and what ended between two looks.
 pub(crate) fn changes(inner: &Inner, before: &[Alert], after: &[Alert], at: WallTime) -> Vec<FeedEvent> {
-    let has = |alerts: &[Alert], code: &str| alerts.iter().any(|alert| alert.code == code);
+    let has = |alerts: &[Alert], code: &str| alerts.iter().any(|alert| alert.name == code);
     let line = |alert: &Alert, tone, text: &str| FeedEvent {
         position: inner.core.state().position(),
         at,
         kind: "alert".into(),
         tone,
-        subject: alert.code.clone(),
+        subject: alert.name.clone(),
         text: text.into(),
         count: 1,
     };
-    let begun = after.iter().filter(|alert| !has(before, &alert.code)).map(|alert| line(alert, Tone::Bad, &alert.text));
-    let over = before.iter().filter(|alert| !has(after, &alert.code)).map(|alert| line(alert, Tone::Good, "over"));
+    let begun = after.iter().filter(|alert| !has(before, &alert.name)).map(|alert| line(alert, Tone::Bad, &alert.text));
+    let over = before.iter().filter(|alert| !has(after, &alert.name)).map(|alert| line(alert, Tone::Good, "over"));
     begun.chain(over).collect()
 }
 
@@ -107,6 +108,16 @@ fn named(inner: &Inner, kitchens: &[KitchenNo], name: &'static str, what: &str) 
     let more = kitchens.len() - ids.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     (!kitchens.is_empty()).then(|| (name, format!("{}{more} {what}", ids.join(", "))))
+}
+
+fn clock(inner: &Inner) -> Found {
+    let ahead = inner.clock.stepped_ms()?;
+    let by = ahead.unsigned_abs() / 1_000;
+    let way = if ahead > 0 { "ahead of" } else { "behind" };
+    let text = format!(
+        "the wall clock is {by} s {way} the ledger's time: somebody stepped it; durations are right, times of day are the ledger's"
+    );
+    Some(("clock_stepped", text))
 }
 
 fn quarantine(inner: &Inner, at: WallTime) -> Found {

@@ -373,7 +373,11 @@ pub(crate) async fn run(hub: Arc<Hub>) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let waits = hub.lock().feed_tick(&hub, clock::now());
+        let waits = {
+            let mut inner = hub.lock();
+            let now = inner.clock.now();
+            inner.feed_tick(&hub, now)
+        };
         if waits {
             hub.flush_now();
         }
@@ -385,7 +389,8 @@ fn join(hub: &Hub) -> Option<(u64, mpsc::Receiver<Parcel>)> {
     let mut inner = hub.lock();
     let joined = inner.feed.join()?;
     if inner.feed.readers() == 1 && inner.can_tell() {
-        inner.tell_readers(hub, clock::now());
+        let now = inner.clock.now();
+        inner.tell_readers(hub, now);
         drop(inner);
         hub.flush_now();
     }

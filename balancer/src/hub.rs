@@ -24,7 +24,7 @@ use balancer_core::{Core, DiskHealth, Effect, Input, Now, Recorded, Refused, Rep
 use protocol::{OrderId, Position, WallTime};
 use tokio::sync::{Notify, oneshot};
 
-use crate::clock;
+use crate::clock::{self, LedgerClock};
 use crate::feed::{Feed, Outgoing};
 use crate::kpi::Rolling;
 use crate::leadership::Peers;
@@ -91,6 +91,8 @@ pub struct Inner {
     pub(crate) feed: Feed,
     pub(crate) names: Names,
     ledger: Option<LedgerHandle<Batch, After>>,
+    /// The ledger's time.
+    pub(crate) clock: LedgerClock,
     /// Cached for one round: a clock costs more than most inputs.
     now: Option<Now>,
     /// When the timer wakes the core next.
@@ -148,15 +150,17 @@ impl Hub {
         id: String,
         data_dir: std::path::PathBuf,
         peers: Peers,
+        clock: LedgerClock,
     ) -> Self {
         let durable = core.state().position();
         let inner = Inner {
             core,
-            kpi: Rolling::new(WallTime::now()),
+            kpi: Rolling::new(clock.now().wall),
             metrics: Metrics::default(),
             feed: Feed::default(),
             names: Names::default(),
             ledger: Some(ledger),
+            clock,
             now: None,
             sleeps_until: None,
             durable,
@@ -228,7 +232,7 @@ impl Hub {
     pub(crate) async fn read<T>(&self, look: impl FnOnce(&Inner, Now) -> T) -> Result<T, NoAnswer> {
         let (seen, wait) = {
             let mut inner = self.lock();
-            let now = inner.now.unwrap_or_else(clock::now);
+            let now = inner.now.unwrap_or_else(|| inner.clock.now());
             let seen = look(&inner, now);
             if inner.is_durable() {
                 return Ok(seen);
@@ -348,7 +352,8 @@ fn disk_health(health: Health) -> DiskHealth {
 impl Inner {
     /// The time of this round.
     pub(crate) fn now(&mut self) -> Now {
-        *self.now.get_or_insert_with(clock::now)
+        let clock = self.clock;
+        *self.now.get_or_insert_with(|| clock.now())
     }
 
     /// Takes one input in; the caller flushes.

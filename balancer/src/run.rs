@@ -10,14 +10,15 @@ use std::time::{Duration, Instant};
 use balancer_core::{Core, Input, Settings};
 use color_eyre::Result;
 use color_eyre::eyre::{Context, eyre};
-use protocol::Epoch;
 use protocol::link::Timing;
+use protocol::{Epoch, WallTime};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::api::callers::Callers;
 use crate::background::Background;
+use crate::clock::LedgerClock;
 use crate::config::Args;
 use crate::hub::{After, Hub, NoAnswer};
 use crate::leadership::{Leader, Peers};
@@ -97,7 +98,7 @@ struct Reign {
 /// From a ledger that is this process's to a leader that everybody can find.
 async fn begin(args: &Args, node: &Node, won: Won, started: Duration) -> Result<Reign> {
     let (city, policy) = args.check()?;
-    let Won { journal, followed: Followed { state, snapshot, .. } } = won;
+    let Won { journal, followed: Followed { state, snapshot, offset_ms, .. } } = won;
     let (durable, released) = mpsc::unbounded_channel::<Durable<After>>();
     let ledger = ledger::spawn(
         journal,
@@ -112,10 +113,11 @@ async fn begin(args: &Args, node: &Node, won: Won, started: Duration) -> Result<
     )
     .wrap_err("cannot start the ledger's thread")?;
     let snapshots = Snapshots::start(args.data_dir.clone(), snapshot).wrap_err("cannot start the snapshot thread")?;
-    let settings = Settings { timing: Timing::DEFAULT, seed: crate::clock::now().wall.0, without: None };
+    let settings = Settings { timing: Timing::DEFAULT, seed: WallTime::now().0, without: None };
     let url = node.url.clone();
     let peers = Peers::new(args.id.clone(), url.clone());
-    let mut hub = Hub::new(Core::new(state, settings), ledger, args.id.clone(), args.data_dir.clone(), peers);
+    let clock = LedgerClock::begin(state.last_at(), offset_ms);
+    let mut hub = Hub::new(Core::new(state, settings), ledger, args.id.clone(), args.data_dir.clone(), peers, clock);
     hub.started = started;
     let hub = Arc::new(hub);
     hub.inputs([Input::Lead { city: Box::new(city), policy: Box::new(policy) }]);

@@ -120,7 +120,7 @@ pub fn kitchen(inner: &Inner, now: Duration, number: KitchenNo) -> KitchenView {
         avg_ms: (kitchen.avg_ms > 0).then_some(u64::from(kitchen.avg_ms)),
         since: kitchen.since,
         note: inner.core.note(now, number).map(note),
-        drain: drain(kitchen).map(|drain| drain.view(WallTime::now())),
+        drain: drain(kitchen).map(|drain| drain.view(inner.clock.time_at(now))),
     }
 }
 

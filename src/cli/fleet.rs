@@ -45,7 +45,7 @@ fn status_pairs(status: &StatusView) -> String {
         ("proof", proof_line(&status.proof)),
         ("version", status.version.clone()),
     ];
-    lines.extend(status.alerts.iter().map(|alert| ("ALERT", format!("{}: {}", alert.code, alert.text))));
+    lines.extend(status.alerts.iter().map(|alert| ("ALERT", format!("{}: {}", alert.name, alert.text))));
     pairs(&lines)
 }
 

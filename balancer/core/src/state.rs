@@ -29,6 +29,7 @@ pub use orders::{Hop, Order, OrderTable};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct State {
     pub(crate) position: Position,
+    pub(crate) last_at: WallTime,
     pub(crate) epoch: Epoch,
     pub(crate) last_order: OrderId,
     pub(crate) last_token: FencingToken,
@@ -111,6 +112,7 @@ impl Default for State {
         };
         Self {
             position: Position(0),
+            last_at: WallTime::default(),
             epoch: Epoch(0),
             last_order: OrderId(0),
             last_token: FencingToken::default(),
@@ -133,6 +135,12 @@ impl State {
     #[must_use]
     pub fn position(&self) -> Position {
         self.position
+    }
+
+    /// The latest time of an event so far: what comes next is never before it.
+    #[must_use]
+    pub fn last_at(&self) -> WallTime {
+        self.last_at
     }
 
     /// The leader's reign.

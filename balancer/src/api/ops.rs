@@ -13,7 +13,7 @@ use super::answer::Answer;
 use super::orders::{answer, json, operator, pairs};
 use super::problem;
 use crate::hub::{Hub, Inner, NoAnswer};
-use crate::{VERSION, clock, metrics, views};
+use crate::{VERSION, metrics, views};
 
 fn seen<T: serde::Serialize>(seen: Result<T, NoAnswer>) -> Answer {
     match seen {
@@ -135,7 +135,10 @@ pub(super) async fn metrics(hub: &Arc<Hub>) -> Answer {
     let page = |inner: &Inner, now: Now| metrics::page(inner, now.mono, VERSION);
     match hub.read(page).await {
         Ok(page) => Answer::text(page),
-        Err(NoAnswer::Disk(_)) => Answer::text(page(&hub.lock(), clock::now())),
+        Err(NoAnswer::Disk(_)) => {
+            let inner = hub.lock();
+            Answer::text(page(&inner, inner.clock.now()))
+        }
         Err(stopping @ NoAnswer::Stopping) => stopping.into(),
     }
 }

@@ -17,7 +17,7 @@ use protocol::{Epoch, Position};
 use super::{Chain, Reader, Tip, sync_dir};
 
 const MAGIC: &[u8; 8] = b"CHEFSNAP";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Bytes before the hash, and before the body.
 const COVERED: usize = 64;
 const HEADER: usize = COVERED + 32;

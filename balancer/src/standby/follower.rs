@@ -13,6 +13,7 @@ use balancer_core::State;
 use protocol::{Epoch, Position};
 use tokio::sync::watch;
 
+use crate::clock;
 use crate::ledger::{Journal, ReadError, Reader};
 use crate::recovery::{self, BadLedger};
 
@@ -39,6 +40,9 @@ pub(crate) struct Followed {
     pub(crate) state: State,
     /// Where the newest snapshot stood when the following began.
     pub(crate) snapshot: Position,
+    /// The offset of the ledger's time in the reign that was followed, as [`LedgerClock`](crate::clock::LedgerClock) has it;
+    /// none before a row of it was read as it came. A row is read late and never early, so the greatest is the nearest.
+    pub(crate) offset_ms: Option<i64>,
     reader: Reader,
 }
 
@@ -47,12 +51,19 @@ impl Followed {
     pub(crate) fn begin(dir: &Path) -> Result<Self, BadLedger> {
         let (state, snapshot) = recovery::replay(dir)?;
         let reader = Journal::reader(dir).map_err(ReadError::from)?;
-        Ok(Self { state, snapshot, reader })
+        Ok(Self { state, snapshot, offset_ms: None, reader })
     }
 
     /// Applies what has been written since.
     pub(crate) fn catch_up(&mut self) -> Result<(), BadLedger> {
-        recovery::fold(&mut self.reader, self.state.position(), &mut self.state)
+        let (position, epoch) = (self.state.position(), self.state.epoch());
+        recovery::fold(&mut self.reader, position, &mut self.state)?;
+        if self.state.position() > position {
+            let known = self.offset_ms.filter(|_| self.state.epoch() == epoch);
+            let read = clock::offset_ms(self.state.last_at(), clock::mono());
+            self.offset_ms = Some(known.map_or(read, |known| known.max(read)));
+        }
+        Ok(())
     }
 
     fn seen(&self) -> Seen {

@@ -1,7 +1,6 @@
 //! Bodies about the whole: rush, proof, key figures, status.
 
-use serde::ser::SerializeStruct;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::ids::{Epoch, Position};
 use crate::time::WallTime;
@@ -113,27 +112,16 @@ pub struct BalancerView {
 }
 
 /// Something that an operator must know now.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alert {
-    /// `disk_full`, `disk_slow`, `mass_suspicion`, `panic`, `ledger_damaged`, `kitchen_stuck`, `kitchen_ejected`,
-    /// `quarantine`. In JSON it is `name`, and `code` as well: consoles and recordings of earlier releases know it so.
-    pub code: String,
+    /// `disk_full`, `disk_slow`, `mass_suspicion`, `panic`, `clock_stepped`, `ledger_damaged`, `kitchen_stuck`,
+    /// `kitchen_ejected`, `quarantine`.
+    #[serde(alias = "code")] // as recordings of earlier releases have it
+    pub name: String,
     /// For people: what, how much, and what to do.
     pub text: String,
     /// Since when.
     pub since: WallTime,
-}
-
-impl Serialize for Alert {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { code, text, since } = self;
-        let mut alert = serializer.serialize_struct("Alert", 4)?;
-        alert.serialize_field("name", code)?;
-        alert.serialize_field("code", code)?;
-        alert.serialize_field("text", text)?;
-        alert.serialize_field("since", since)?;
-        alert.end()
-    }
 }
 
 /// `GET /status`.

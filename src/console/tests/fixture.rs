@@ -240,7 +240,7 @@ pub fn trouble(app: &mut App) {
 
 /// What only the ledger screen shows in full: alerts, balancers, and what operators did.
 pub fn tell_all(app: &mut App) {
-    let alert = |code: &str, text: &str| Alert { code: code.to_owned(), text: text.to_owned(), since: WallTime(NOON) };
+    let alert = |name: &str, text: &str| Alert { name: name.to_owned(), text: text.to_owned(), since: WallTime(NOON) };
     let balancer = |id: &str, role: &str, position: Option<u64>| BalancerView {
         id: id.to_owned(),
         role: role.to_owned(),

@@ -67,7 +67,7 @@ fn hostile_frame() -> Frame {
             event(9_000 + u64::from(n), 0, &kind, Tone::Bad, &hostile(n + 1), &text)
         })
         .collect();
-    first.alerts = Some(vec![Alert { code: hostile(5), text: hostile(6).repeat(9), since: WallTime(NOON) }]);
+    first.alerts = Some(vec![Alert { name: hostile(5), text: hostile(6).repeat(9), since: WallTime(NOON) }]);
     let balancer = |role: &str, n: u32| BalancerView {
         id: hostile(n),
         role: role.to_owned(),

@@ -17,6 +17,7 @@ impl State {
     pub fn apply(&mut self, recorded: &Recorded) {
         self.position = Position(self.position.0 + 1);
         let at = recorded.at;
+        self.last_at = self.last_at.max(at);
         match &recorded.event {
             Event::EpochStarted { epoch } => {
                 self.epoch = *epoch;
