@@ -193,12 +193,12 @@ impl Routing {
         u32::try_from(number).ok().map(KitchenNo)
     }
 
-    /// Whether some other kitchen than these takes orders, if it has room.
+    /// Whether some other kitchen than these takes orders if it has room, or may in a moment: who is only suspected has
+    /// perhaps not come back to a new leader yet.
     pub(crate) fn is_another(&self, avoid: &[KitchenNo]) -> bool {
-        let takes = |slot: &Slot| slot.facts.unfit.is_none() && slot.facts.capacity > 0;
-        let mut others =
-            self.slots.iter().enumerate().filter(|(number, _)| !avoid.iter().any(|one| one.index() == *number));
-        others.any(|(_, slot)| takes(slot))
+        let takes = |slot: &Slot| matches!(slot.facts.unfit, None | Some(Unfit::Suspected));
+        let other = |number: usize| !avoid.iter().any(|one| one.index() == number);
+        self.slots.iter().enumerate().any(|(number, slot)| other(number) && takes(slot))
     }
 
     fn best(&self, items: &[Item], zone: ZoneNo) -> Option<usize> {

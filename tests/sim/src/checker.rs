@@ -58,6 +58,7 @@ impl Checker {
     /// A row has become durable; gives what it claims.
     pub fn durable(&mut self, now: Time, row: &Row) -> Claims {
         let claims = self.ledger.take(now, row);
+        self.deadlines.tried_again(&mut self.ledger, now, &claims.tried_again);
         self.gather(now);
         claims
     }
@@ -127,6 +128,7 @@ impl Checker {
                 }
             }
             AgentMessage::Hello(_) => {
+                self.deadlines.greeted(actor, now);
                 let kitchen = self.ledger.kitchens.iter().position(|kitchen| kitchen.actor == actor);
                 let told_again =
                     |line: &&mut ledger::Line| line.phase == Phase::Leased && Some(line.kitchen) == kitchen;
@@ -144,9 +146,11 @@ impl Checker {
         })
     }
 
-    /// Looks at the deadlines; `resting` says of each kitchen whether orders are kept from it for a shown reason.
-    pub fn audit(&mut self, now: Time, steady: Time, resting: &[bool]) {
+    /// Looks at the deadlines; `resting` says of each kitchen whether orders are kept from it for a shown reason, `limit` how
+    /// long an order's stage in hand may take.
+    pub fn audit(&mut self, now: Time, steady: Time, resting: &[bool], limit: impl Fn(&Ledger, &ledger::Line) -> Time) {
         self.deadlines.audit(&mut self.ledger, now, steady, resting);
+        self.deadlines.stages(&mut self.ledger, now, steady, limit);
         self.gather(now);
     }
 

@@ -112,6 +112,8 @@ pub fn balance(seed: u64, orders: usize) -> bool {
             speed: 1.0,
             clock_rate: 1.0,
             commands: false,
+            stage_timeout_ms: 60_000,
+            negligent: false,
         })
         .collect();
     println!(
@@ -157,6 +159,8 @@ fn unlike(count: usize, seed: u64) -> (City, Vec<KitchenParams>) {
             speed: dice.real(0.7, 1.4),
             clock_rate: 1.0,
             commands: false,
+            stage_timeout_ms: 60_000,
+            negligent: false,
         }
     });
     let kitchens = kitchens.collect();

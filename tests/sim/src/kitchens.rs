@@ -21,6 +21,8 @@ const CONNECT: Time = 2 * SECOND;
 const SILENCE: Time = 2_400 * MS;
 /// The customer of an order that kills its kitchen.
 pub const KILLER: &str = "killer";
+/// What an agent that never ends a command by itself waits for.
+const NEVER_MS: u32 = 86_400_000;
 /// How long an id may be in use before the agent gives up.
 const IN_USE_PATIENCE: Time = 4 * SECOND;
 
@@ -47,6 +49,8 @@ pub struct Kitchen {
     pub grey: f64,
     /// Its commands make no progress, and its heartbeats go on.
     pub stuck: bool,
+    /// Its commands fail at once.
+    pub burns: bool,
     conn: Option<usize>,
     wake_at: Option<Time>,
     connect_missed: bool,
@@ -73,6 +77,7 @@ impl Kitchen {
             slow: 0,
             grey: 1.0,
             stuck: false,
+            burns: false,
             conn: None,
             wake_at: None,
             connect_missed: false,
@@ -137,7 +142,8 @@ impl World {
             version: "sim".into(),
             speed: params.speed / kitchen.grey,
             cooking: if params.commands {
-                Cooking::Commands { stage_timeout_ms: Cooking::STAGE_TIMEOUT_MS }
+                let stage_timeout_ms = if params.negligent { NEVER_MS } else { params.stage_timeout_ms };
+                Cooking::Commands { stage_timeout_ms }
             } else {
                 Cooking::Simulated
             },
@@ -180,7 +186,12 @@ impl World {
         for effect in effects {
             self.say(|| format!("k{number} {effect:?}"));
             match effect {
-                Effect::Send(message) => {
+                Effect::Send(mut message) => {
+                    if let AgentMessage::Hello(hello) = &mut message
+                        && let Some(told_ms) = &mut hello.stage_timeout_ms
+                    {
+                        *told_ms = self.kitchens[number].params.stage_timeout_ms;
+                    }
                     self.killed_by(number, &message);
                     messages.push(message);
                 }
@@ -247,7 +258,8 @@ impl World {
         let run = kitchen.run_count;
         kitchen.runs.insert(lease, run);
         let takes = f64::from(ms) * 1_000.0 / kitchen.params.speed * kitchen.grey;
-        let takes = takes as Time + self.work.between(100, 3_000);
+        let fails = fails || kitchen.burns;
+        let takes = if kitchen.burns { 0 } else { takes as Time } + self.work.between(100, 3_000);
         let process = kitchen.process;
         self.queue.at(self.now + takes, What::StageEnds { kitchen: number, process, lease, stage, run, fails });
     }

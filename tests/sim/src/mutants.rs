@@ -34,6 +34,10 @@ pub enum Mutant {
     PauseFirst,
     /// Core: every attempt begins at the first stage.
     Checkpoint,
+    /// Core: a stage may take for ever.
+    StageLimit,
+    /// Core: an order that failed may go back to where it failed at once.
+    Elsewhere,
     /// Shell: the standby takes over without the rows that it has not read yet.
     StaleStandby,
     /// Shell: a row whose sync failed counts as written.
@@ -46,7 +50,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Fencing,
         Self::Reassignment,
         Self::NamedRenewal,
@@ -60,6 +64,8 @@ impl Mutant {
         Self::DrainProof,
         Self::PauseFirst,
         Self::Checkpoint,
+        Self::StageLimit,
+        Self::Elsewhere,
         Self::StaleStandby,
         Self::FailedSync,
         Self::WrongPid,
@@ -78,6 +84,8 @@ impl Mutant {
             Self::DrainProof => Some(Guard::DrainProof),
             Self::PauseFirst => Some(Guard::PauseFirst),
             Self::Checkpoint => Some(Guard::Checkpoint),
+            Self::StageLimit => Some(Guard::StageLimit),
+            Self::Elsewhere => Some(Guard::Elsewhere),
             Self::StaleStandby
             | Self::FailedSync
             | Self::WrongPid

@@ -29,6 +29,7 @@ enum Fault {
     DiskFull,
     Grey,
     Stuck,
+    Burns,
     Flap,
     WrongGone,
 }
@@ -58,6 +59,7 @@ impl Fault {
             Self::DiskFull => "disk-full",
             Self::Grey => "kitchen-slow",
             Self::Stuck => "kitchen-stuck",
+            Self::Burns => "kitchen-fails-at-once",
             Self::Flap => "kitchen-flaps",
             Self::WrongGone => "wrong-death-report",
         }
@@ -77,7 +79,7 @@ const CRASH: [Fault; 9] = [
     Fault::Flap,
     Fault::WrongGone,
 ];
-const PAUSE: [Fault; 8] = [
+const PAUSE: [Fault; 9] = [
     Fault::AgentPause,
     Fault::AgentPause,
     Fault::BalancerPause,
@@ -85,6 +87,7 @@ const PAUSE: [Fault; 8] = [
     Fault::DiskFull,
     Fault::Grey,
     Fault::Stuck,
+    Fault::Burns,
     Fault::WallStep,
 ];
 const DEATH: [Fault; 2] = [Fault::AgentDeath, Fault::AgentCrash];
@@ -154,7 +157,11 @@ impl World {
             }
             Fault::Stuck => {
                 self.kitchens[number].stuck = true;
-                self.heal(Heal::Stuck(number), 2 * SECOND, 25 * SECOND);
+                self.heal(Heal::Stuck(number), 2 * SECOND, 60 * SECOND);
+            }
+            Fault::Burns => {
+                self.kitchens[number].burns = true;
+                self.heal(Heal::Burns(number), 2 * SECOND, 30 * SECOND);
             }
             Fault::Flap => self.flap(number),
             Fault::WrongGone => {
@@ -279,6 +286,7 @@ impl World {
             }
             Heal::DiskSpace => self.disk_full_until = self.now,
             Heal::Stuck(number) => self.kitchens[number].stuck = false,
+            Heal::Burns(number) => self.kitchens[number].burns = false,
             Heal::Grey(number) => {
                 let was = std::mem::replace(&mut self.kitchens[number].grey, 1.0);
                 if was > 1.0 && !self.kitchens[number].params.commands && self.kitchens[number].agent.is_some() {
@@ -304,6 +312,7 @@ impl World {
         for number in 0..self.kitchens.len() {
             self.end_fault(Heal::Slow(number));
             self.end_fault(Heal::Stuck(number));
+            self.end_fault(Heal::Burns(number));
             self.end_fault(Heal::Grey(number));
             self.end_fault(Heal::Resume(number));
             self.end_fault(Heal::Start(number));

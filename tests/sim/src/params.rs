@@ -45,6 +45,10 @@ pub struct KitchenParams {
     pub clock_rate: f64,
     /// Stages are commands of the shell, which may fail, instead of the core's own time.
     pub commands: bool,
+    /// How long its agent says that one may take, in milliseconds.
+    pub stage_timeout_ms: u32,
+    /// The agent does not keep to that itself: only the balancer is left to notice.
+    pub negligent: bool,
 }
 
 /// Everything drawn.
@@ -188,6 +192,9 @@ fn kitchen(dice: &mut Dice, city: &City, (commands, skewed): (bool, bool), mutan
         speed: dice.real(0.5, 2.0),
         clock_rate,
         commands: commands && dice.chance(0.7),
+        // Above the longest stage at the lowest speed.
+        stage_timeout_ms: dice.between(8_000, 16_000) as u32,
+        negligent: dice.chance(0.5),
     }
 }
 

@@ -37,6 +37,7 @@ pub enum Heal {
     DiskSpace,
     Grey(usize),
     Stuck(usize),
+    Burns(usize),
     /// An order, or a flapping power supply, kills this process.
     Kill {
         kitchen: usize,

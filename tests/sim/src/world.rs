@@ -9,14 +9,14 @@ use protocol::link::places;
 
 use crate::balancer::Balancer;
 use crate::checker::deadlines;
-use crate::checker::ledger::Tally;
+use crate::checker::ledger::{Ledger, Line, Tally};
 use crate::checker::{Checker, Violation};
 use crate::dice::{Dice, Fingerprint};
 use crate::disk::Disk;
 use crate::kitchens::Kitchen;
 use crate::network::Conn;
 use crate::params::{KitchenParams, Params};
-use crate::queue::{Queue, SECOND, Time, What};
+use crate::queue::{MS, Queue, SECOND, Time, What};
 use crate::standby::Standby;
 use crate::workload::Client;
 
@@ -244,7 +244,10 @@ impl World {
         if self.balancer.core.is_some() && !self.balancer.paused {
             let steady = if self.balancer.is_stalled(self.now) { self.now } else { self.balancer.steady };
             let resting = self.resting_kitchens();
-            self.checker.audit(self.now, steady, &resting);
+            let (kitchens, menu) = (&self.kitchens, &self.params.city.menu);
+            let limit =
+                |ledger: &Ledger, line: &Line| stage_limit(&kitchens[ledger.kitchens[line.kitchen].actor], line, menu);
+            self.checker.audit(self.now, steady, &resting, limit);
         }
         if !self.calm {
             return;
@@ -320,4 +323,15 @@ impl World {
             violations: self.checker.violations,
         }
     }
+}
+
+/// How long the stage in hand may take in this kitchen, as the outside has it: what it says of its commands, or three times
+/// the menu's time at the speed that it says, and at least ten seconds.
+fn stage_limit(kitchen: &Kitchen, line: &Line, menu: &protocol::city::Menu) -> Time {
+    if kitchen.params.commands {
+        return Time::from(kitchen.params.stage_timeout_ms) * MS;
+    }
+    let plan = protocol::order::plan(&line.accepted.items, menu);
+    let ms = plan.get(usize::from(line.stages_done)).map_or(0, |stage| stage.ms);
+    ((f64::from(ms) * 3.0 * kitchen.grey / kitchen.params.speed) as Time * MS).max(10 * SECOND)
 }

@@ -1,4 +1,5 @@
-//! What must happen in time: a lease without a sign of life ends, and an order that waits goes to a free place.
+//! What must happen in time: a lease without a sign of life ends, a stage that takes too long ends, and an order that waits
+//! goes to a free place; one that failed to another kitchen than those where it did.
 //!
 //! Judged from the wire and the ledger, and only while the balancer could act: not while it is down, stands still, or
 //! its disk stalls, nor until one lease after that.
@@ -7,7 +8,7 @@ use protocol::OrderId;
 use protocol::api::Schedulable;
 use protocol::link::Timing;
 
-use super::ledger::{Ledger, Phase};
+use super::ledger::{Ledger, Line, Phase};
 use crate::queue::{MS, SECOND, Time};
 
 /// How often the deadlines are looked at.
@@ -21,11 +22,25 @@ const CLOSING: Time = 6 * SECOND;
 /// An order may wait this long although a kitchen has been free all the time: a handover may keep its place for 5 s.
 const QUEUE_PATIENCE: Time = 8 * SECOND;
 
+/// A stage over its limit is looked at when its lease goes on, each 1.5 s, and not within a lease after a hello; commands have
+/// two seconds of grace.
+const STAGE_LATE: Time = 2 * SECOND + 2 * 1_500 * MS + MARGIN;
+/// What an order that stayed after a handover was called off has to wait for a station, in limits.
+const STAYED_TIMES: Time = 4;
+/// A kitchen that has had room for so long could have been given an order that failed elsewhere.
+const ROOM_SINCE: Time = 2_500 * MS;
+/// Places beyond the last that a handover may have kept.
+const ROOM_PLACES: u32 = 3;
+
 /// Since when each kitchen (by its number in the ledger) could have taken an order.
 #[derive(Debug, Default)]
 pub struct Deadlines {
     heard: Vec<Time>,
+    /// Since when each has been heard without a gap, and on the same connection.
+    constant: Vec<Time>,
     free_since: Vec<Option<Time>>,
+    /// At the last look.
+    steady: Time,
 }
 
 impl Deadlines {
@@ -33,12 +48,59 @@ impl Deadlines {
     pub fn heard(&mut self, actor: usize, now: Time) {
         if self.heard.len() <= actor {
             self.heard.resize(actor + 1, 0);
+            self.constant.resize(actor + 1, 0);
+        }
+        if now > self.heard[actor] + HEARD {
+            self.constant[actor] = now;
         }
         self.heard[actor] = now;
     }
 
+    /// It said hello; judged is only what it does after that.
+    pub fn greeted(&mut self, actor: usize, now: Time) {
+        self.constant[actor] = now;
+    }
+
+    /// Orders that failed were leased again: to another kitchen, if one had room.
+    pub fn tried_again(&self, ledger: &mut Ledger, now: Time, orders: &[OrderId]) {
+        for id in orders {
+            let Some(line) = ledger.line(*id).filter(|line| line.failed_in.contains(&line.kitchen)) else { continue };
+            let roomy = |(number, since): (usize, &Option<Time>)| {
+                let kitchen = &ledger.kitchens[number];
+                let long = since.is_some_and(|since| now > since.max(self.steady) + ROOM_SINCE);
+                long && kitchen.held + ROOM_PLACES <= kitchen.places && !line.failed_in.contains(&number)
+            };
+            let other = self.free_since.iter().enumerate().find(|one| roomy(*one)).map(|(number, _)| number);
+            if let Some(other) = other {
+                let what = format!("{id} goes back to kitchen {}, where it failed; {other} has room", line.kitchen);
+                ledger.object("elsewhere", what);
+            }
+        }
+    }
+
+    /// A stage that takes longer than it may ends.
+    pub fn stages(&self, ledger: &mut Ledger, now: Time, steady: Time, limit: impl Fn(&Ledger, &Line) -> Time) {
+        let late = |line: &&Line| {
+            let actor = ledger.kitchens[line.kitchen].actor;
+            let heard = self.heard.get(actor).is_some_and(|heard| now <= heard + HEARD);
+            let begins = line.stage_since.max(steady).max(self.constant.get(actor).copied().unwrap_or(now));
+            let times = if line.stayed { STAYED_TIMES } else { 1 };
+            // The balancer's clock may be a tenth slow.
+            heard && now > begins + limit(ledger, line) * times * 11 / 10 + STAGE_LATE
+        };
+        let cooking = ledger.lines().iter().filter(|line| line.phase == Phase::Cooking);
+        let Some(line) = { cooking }.find(late) else { return };
+        let (id, kitchen, lasts) = (line.accepted.order, line.kitchen, (now - line.stage_since) / MS);
+        ledger.object("deadline", format!("{id} has been in one stage in kitchen {kitchen} for {lasts} ms"));
+        // Said once is enough.
+        if let Some(line) = ledger.line_mut(id) {
+            line.stage_since = now;
+        }
+    }
+
     /// Looks at all deadlines; `steady` is since when the balancer has been able to act.
     pub fn audit(&mut self, ledger: &mut Ledger, now: Time, steady: Time, resting: &[bool]) {
+        self.steady = steady;
         self.leases(ledger, now, steady);
         self.free_places(ledger, now, resting);
         let Some(waits) = oldest_waiting(ledger) else { return };
@@ -59,7 +121,7 @@ impl Deadlines {
 
     fn leases(&self, ledger: &mut Ledger, now: Time, steady: Time) {
         let limit = u64::from(Timing::DEFAULT.lease_ms) * MS + MARGIN;
-        let late = |line: &&super::ledger::Line| line.phase.is_held() && now > line.sign.max(steady) + limit;
+        let late = |line: &&Line| line.phase.is_held() && now > line.sign.max(steady) + limit;
         let Some(line) = ledger.lines().iter().find(late) else { return };
         let (id, token, silent) = (line.accepted.order, line.token, (now - line.sign) / MS);
         ledger.object("deadline", format!("the lease {token} of {id} stands {silent} ms after its last sign of life"));

@@ -64,6 +64,12 @@ pub struct Line {
     pub lost_by: Option<LossCause>,
     pub completed: Option<FencingToken>,
     pub failed: Vec<FencingToken>,
+    /// Where those attempts were, by the ledger's numbers.
+    pub failed_in: Vec<usize>,
+    /// Since when the stage in hand is cooked.
+    pub stage_since: Time,
+    /// It was asked to pause under this lease, and stayed: it may have waited for a station since.
+    pub stayed: bool,
     /// The last heartbeat or greeting that speaks for its lease.
     pub sign: Time,
 }
@@ -114,6 +120,8 @@ pub struct Tally {
 pub struct Claims {
     /// Orders that were leased.
     pub leased: Vec<OrderId>,
+    /// Those of them that were leased again after they had failed.
+    pub tried_again: Vec<OrderId>,
     /// Kitchens, by number, that are empty.
     pub drained: Vec<usize>,
     /// Kitchens, by number, and the session that has ended.
@@ -203,11 +211,15 @@ impl Ledger {
             Event::Leased { order, kitchen, token, cause } => {
                 self.leased(now, *order, kitchen.index(), *token, *cause);
                 claims.leased.push(*order);
+                if *cause == Cause::Retry {
+                    claims.tried_again.push(*order);
+                }
             }
             Event::Started { order, token, .. } => self.started(now, *order, *token),
             Event::StageDone { order, token, stage } => {
                 if let Some(line) = self.held(*order, *token, "stage done") {
                     line.stages_done = line.stages_done.max(stage + 1).min(line.accepted.stages);
+                    line.stage_since = now;
                 }
             }
             Event::Completed { order, token, .. } => self.completed(now, *order, *token),
@@ -233,7 +245,12 @@ impl Ledger {
                     self.object("I3", format!("{order}: a result under the current token {token} was refused"));
                 }
             }
-            Event::MoveFailed { .. } => self.tally.moves_failed += 1,
+            Event::MoveFailed { order, .. } => {
+                self.tally.moves_failed += 1;
+                if let Some(line) = self.line_mut(*order) {
+                    line.stayed = true;
+                }
+            }
             Event::KitchenRegistered(one) => {
                 let known = self.kitchens.get(one.kitchen.index());
                 let schedulable = match known.map(|kitchen| kitchen.schedulable) {
@@ -320,6 +337,9 @@ impl Ledger {
             lost_by: None,
             completed: None,
             failed: Vec::new(),
+            failed_in: Vec::new(),
+            stage_since: now,
+            stayed: false,
             sign: now,
         });
     }
@@ -362,6 +382,7 @@ impl Ledger {
         }
         if let Some(line) = self.line_mut(id) {
             line.phase = Phase::Leased;
+            line.stayed = false;
             line.stages_at_lease = line.stages_done;
             line.since = now;
             line.sign = now;
@@ -392,6 +413,7 @@ impl Ledger {
             line.phase = Phase::Cooking;
             line.since = now;
             line.started_at = now;
+            line.stage_since = now;
         }
     }
 
@@ -414,6 +436,7 @@ impl Ledger {
         let Some(line) = self.held(id, token, "an attempt ended") else { return };
         if lost.is_none() {
             line.failed.push(token);
+            line.failed_in.push(line.kitchen);
         }
         let death =
             matches!(lost, Some(LossCause::AgentRestarted | LossCause::KitchenSilent | LossCause::ProcessExited));
