@@ -4,6 +4,7 @@
 //! standby/follower.rs   the journal, applied as it grows        standby/process.rs   the leader's process, by pidfd
 //! standby/probe.rs      ten questions a second to the leader     standby/watch.rs     when to take over, and what first
 //! standby/forward.rs    a request on its way to the leader       standby/silence.rs   how long it has not answered
+//! standby/verdict.rs    whether it is lost, or only busy
 //! ```
 //! Owns the way from "the lock is held" to "the lock is mine". Invariant: nothing is written, and the lock is not taken,
 //! before the kernel gave the lock; and the kernel gives it only when the process that had it has ended or let go.
@@ -13,6 +14,7 @@ pub(crate) mod forward;
 mod probe;
 mod process;
 mod silence;
+mod verdict;
 mod watch;
 
 use std::path::PathBuf;

@@ -11,10 +11,12 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use protocol::Position;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::verdict::Sample;
 use crate::ledger;
 
 /// The process that held the lock when this was made.
@@ -44,6 +46,11 @@ impl Process {
         if self.fd.readable().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+
+    /// What it does now.
+    pub(super) fn sample(&self, position: Position) -> Sample {
+        Sample::read(&std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default(), position)
     }
 
     /// SIGKILL: also a stopped process ends by it, and never runs again.

@@ -10,8 +10,8 @@
 
 use std::time::Duration;
 
-/// A leader that has not answered for so long is hung: ten questions went unanswered. Its one thread answers between two
-/// inputs and never waits for the disk, so a slow disk is no silence.
+/// A leader that has not answered for so long is looked at: ten questions went unanswered. Its one thread answers between
+/// two inputs and never waits for the disk, so a slow disk is no silence. Whether it is lost, `verdict` says.
 pub(super) const HUNG_AFTER: Duration = Duration::from_secs(1);
 /// A leader that refuses connections and does not end: its last requests get 3 s, its last sync and snapshot the rest.
 const ENDING_MAX: Duration = Duration::from_secs(10);
@@ -45,9 +45,14 @@ impl Silence {
         self.refusing = true;
     }
 
-    /// Whether it will not come back by itself.
-    pub(super) fn is_hung(&self) -> bool {
-        self.silent >= HUNG_AFTER || self.refused >= ENDING_MAX
+    /// For how long it has not answered.
+    pub(super) fn silent(&self) -> Duration {
+        self.silent
+    }
+
+    /// It has refused connections for so long that it does not end by itself.
+    pub(super) fn is_stuck_at_its_end(&self) -> bool {
+        self.refused >= ENDING_MAX
     }
 }
 
@@ -58,22 +63,21 @@ mod tests {
     const LOOK: Duration = Duration::from_millis(50);
 
     #[test]
-    fn a_second_without_an_answer_is_a_hang_and_an_answer_begins_anew() {
+    fn silence_adds_up_and_an_answer_begins_anew() {
         let mut silence = Silence::default();
         (0..19).for_each(|_| silence.pass(LOOK));
-        assert!(!silence.is_hung());
         silence.heard();
         (0..19).for_each(|_| silence.pass(LOOK));
-        assert!(!silence.is_hung());
+        assert!(silence.silent() < HUNG_AFTER);
         silence.pass(LOOK);
-        assert!(silence.is_hung());
+        assert_eq!(silence.silent(), HUNG_AFTER);
     }
 
     #[test]
     fn a_standby_that_slept_does_not_blame_the_leader() {
         let mut silence = Silence::default();
         silence.pass(Duration::from_secs(3_600));
-        assert!(!silence.is_hung());
+        assert!(silence.silent() < HUNG_AFTER);
     }
 
     #[test]
@@ -83,9 +87,9 @@ mod tests {
             silence.refused();
             silence.pass(LOOK);
         }
-        assert!(!silence.is_hung());
+        assert!(!silence.is_stuck_at_its_end());
         silence.pass(LOOK);
         silence.pass(LOOK);
-        assert!(silence.is_hung());
+        assert!(silence.is_stuck_at_its_end());
     }
 }

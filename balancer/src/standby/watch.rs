@@ -3,11 +3,11 @@
 //! ```text
 //! the pidfd says it ended     -> try the lock at once
 //! it let the lock go          -> a try of the lock succeeds
-//! it is silent for a second   -> SIGKILL by the pidfd; its end is then seen as above
+//! it is silent, and lost      -> SIGKILL by the pidfd; its end is then seen as above (`verdict.rs`: lost, or only busy)
 //! ```
 //! Owns the decision to kill. A process is killed only if all of this holds in the same look: the lock is still held, by
 //! the pid that the pidfd was proven to be; that process wrote LEADER, so it has served before; and it has been silent for
-//! a second that this process was awake. With several standbys the lock decides; the others meet a new pid, prove it
+//! a second that this process was awake, and does nothing, or for longer and gets nowhere. With several standbys the lock decides; the others meet a new pid, prove it
 //! anew, and start counting at zero, so nobody kills a leader for its predecessor's silence.
 
 use std::path::Path;
@@ -20,7 +20,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use super::Node;
 use super::probe::{Word, ask_forever};
 use super::process::Process;
-use super::silence::{HUNG_AFTER, Silence};
+use super::silence::Silence;
+use super::verdict::Verdict;
 use crate::leadership::Leader;
 use crate::ledger::{Journal, OpenError};
 
@@ -80,6 +81,7 @@ struct Watch<'a> {
     /// It wrote LEADER.
     served: bool,
     silence: Silence,
+    verdict: Verdict,
     killed: bool,
     looked: Instant,
     /// When a line was last written about a process that cannot be seen, or not be killed.
@@ -89,9 +91,21 @@ struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     fn new(dir: &'a Path, node: &'a Node) -> Self {
-        let (process, silence, looked) = (None, Silence::default(), Instant::now());
+        let (process, looked) = (None, Instant::now());
+        let (silence, verdict) = (Silence::default(), Verdict::default());
         // A process that has just locked the ledger has not always written its pid yet: no word of that for a while.
-        Self { dir, node, process, served: false, silence, killed: false, looked, unseen: Some(looked), spared: None }
+        Self {
+            dir,
+            node,
+            process,
+            served: false,
+            silence,
+            verdict,
+            killed: false,
+            looked,
+            unseen: Some(looked),
+            spared: None,
+        }
     }
 
     /// The lock is held, and the file beside it names this pid.
@@ -144,7 +158,9 @@ impl<'a> Watch<'a> {
             return;
         }
         self.silence.pass(gap);
-        if self.silence.is_hung() && !self.killed {
+        let position = self.node.seen().position;
+        let lost = self.verdict.is_lost(self.silence.silent(), || process.sample(position));
+        if (lost || self.silence.is_stuck_at_its_end()) && !self.killed {
             self.kill();
         }
     }
@@ -154,7 +170,8 @@ impl<'a> Watch<'a> {
         self.node.nobody();
         match process.kill() {
             Ok(()) => {
-                tracing::warn!(pid = process.pid, "the leader has not answered for {HUNG_AFTER:?}: killed");
+                let (silent, did) = (self.silence.silent(), self.verdict.words());
+                tracing::warn!(pid = process.pid, ?silent, did, "the leader does not answer and is lost: killed");
                 self.killed = true;
             }
             Err(error) => {
