@@ -61,6 +61,22 @@ fn a_kitchen_that_starts_and_never_ends_loses_all_it_holds_to_others() {
 }
 
 #[test]
+fn an_order_that_living_kitchens_give_back_in_mid_cooking_is_not_set_aside() {
+    let mut town = town_of(3);
+    town.soup();
+    for _ in 0..3 {
+        let number = town.core.state().order(OrderId(1)).and_then(|order| order.kitchen).expect("leased");
+        let id = format!("k{}", number.0 + 1);
+        town.starts(&id, 1);
+        let lease = town.lease(&id, 1);
+        town.says(&id, AgentMessage::Declined { lease, why: DeclineReason::Fenced });
+    }
+    assert!(town.news().contains("lost o1: declined"));
+    assert_eq!(town.core.state().order(OrderId(1)).expect("known").strikes(), 0, "{}", town.trace());
+    assert_eq!(state(&town, 1), OrderState::Queued, "no kitchen hears, and none is the worse for it");
+}
+
+#[test]
 fn a_kitchen_that_beats_and_never_starts_loses_all_it_holds() {
     let mut town = town_of(1);
     (0..4).for_each(|_| town.soup());

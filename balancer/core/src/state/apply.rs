@@ -282,9 +282,7 @@ impl State {
         let kitchen = order.kitchen;
         let mut wasted = 0;
         if order.state == OrderState::Cooking {
-            // In a kitchen that hangs only the order that showed it may be the reason.
-            let strike = if cause == LossCause::KitchenStuck { 0 } else { 2 };
-            order.half_strikes = order.half_strikes.saturating_add(strike);
+            order.half_strikes = order.half_strikes.saturating_add(if may_be_the_reason(cause) { 2 } else { 0 });
             // By the wall clock, as everything shown from the ledger: a step of it must not become a day of cooking.
             let cooked = at.ms_since(order.stage_since).min(limits::WASTED_MAX_MS);
             wasted = u32::try_from(cooked).unwrap_or(u32::MAX);
@@ -385,6 +383,24 @@ impl State {
             self.migrations.pop_front();
         }
         self.migrations.push_back(migration);
+    }
+}
+
+/// Whether an order that was being cooked may be why its kitchen lost it. Not if the kitchen lives and gave it back, or was
+/// told to let it go: behind a slow disk or a cut link every order is lost so, and again in the next kitchen. In a kitchen
+/// that hangs only the order that showed it may be the reason.
+fn may_be_the_reason(cause: LossCause) -> bool {
+    match cause {
+        LossCause::LeaseExpired
+        | LossCause::KitchenSilent
+        | LossCause::AgentRestarted
+        | LossCause::ProcessExited
+        | LossCause::StageTimeout => true,
+        LossCause::AgentLeft
+        | LossCause::Returned
+        | LossCause::Declined
+        | LossCause::DrainDeadline
+        | LossCause::KitchenStuck => false,
     }
 }
 

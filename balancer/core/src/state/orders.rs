@@ -44,8 +44,8 @@ pub struct Order {
     pub stages: u8,
     /// Leases so far.
     pub attempt: u16,
-    /// Half strikes: two for an attempt that failed or was lost in mid-cooking, one for a kitchen that died before it said
-    /// that it had begun.
+    /// Half strikes: two for an attempt that failed, or was lost in mid-cooking by a kitchen that does not speak for itself;
+    /// one for a kitchen that died before it said that it had begun.
     pub half_strikes: u8,
     /// Automatic moves so far.
     pub moves: u8,

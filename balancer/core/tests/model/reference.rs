@@ -172,7 +172,15 @@ impl Reference {
             Event::LeaseLost { order, token, cause } => {
                 let death =
                     matches!(cause, LossCause::AgentRestarted | LossCause::KitchenSilent | LossCause::ProcessExited);
-                if *cause == LossCause::KitchenStuck {
+                let let_go = matches!(
+                    cause,
+                    LossCause::AgentLeft
+                        | LossCause::Returned
+                        | LossCause::Declined
+                        | LossCause::DrainDeadline
+                        | LossCause::KitchenStuck
+                );
+                if let_go {
                     self.named(*order, *token)?.phase = Phase::Waits; // no strike: it is not to blame
                 } else {
                     self.attempt_over(*order, *token, false)?;

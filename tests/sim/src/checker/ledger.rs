@@ -440,9 +440,15 @@ impl Ledger {
         }
         let death =
             matches!(lost, Some(LossCause::AgentRestarted | LossCause::KitchenSilent | LossCause::ProcessExited));
+        let let_go = matches!(
+            lost,
+            Some(LossCause::AgentLeft | LossCause::Returned | LossCause::Declined | LossCause::DrainDeadline)
+        );
         line.half_strikes = line.half_strikes.saturating_add(match line.phase {
             // The order that showed it has its own word; the others in a kitchen that hangs are not to blame.
             _ if lost == Some(LossCause::KitchenStuck) => 0,
+            // A kitchen that lives gave it back, or was told to let it go.
+            _ if let_go => 0,
             Phase::Cooking => 2,
             _ if lost.is_none() => 2,
             _ => u8::from(death),
