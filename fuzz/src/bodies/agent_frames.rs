@@ -92,6 +92,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         AgentMessage::Released { lease: lease(2) },
         AgentMessage::ReleaseRefused { lease: lease(2), why: KeepReason::Unknown },
         AgentMessage::Declined { lease: lease(4), why: DeclineReason::Closing },
+        AgentMessage::Declined { lease: lease(5), why: DeclineReason::TimedOut },
         AgentMessage::Reserved { order: OrderId(4) },
         AgentMessage::ReserveRefused { order: OrderId(4), why: DeclineReason::Full },
         AgentMessage::HandoverRefused { lease: lease(1), why: StayReason::InTheOven },

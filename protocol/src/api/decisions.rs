@@ -27,7 +27,7 @@ pub struct CandidateView {
 pub struct ExcludedView {
     /// Which.
     pub kitchen: KitchenId,
-    /// `dead`, `suspected`, `cordoned`, `draining`, `full`, `slow`, `held_down`.
+    /// `dead`, `suspected`, `cordoned`, `draining`, `full`, `slow`, `held_down`, `stuck`, `ejected`, `failed_before`.
     pub why: String,
 }
 

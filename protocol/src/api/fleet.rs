@@ -99,7 +99,8 @@ pub struct KitchenView {
     pub avg_ms: Option<u64>,
     /// When its health last changed for good (registered, or lost).
     pub since: WallTime,
-    /// Why it gets fewer orders than it has places for, or none: `slow: 4.2 times the fleet`, `held down 12 s`, `warming up`.
+    /// Why it gets fewer orders than it has places for, or none: `slow: 4.2 times the fleet`, `stuck`,
+    /// `ejected: 5 of its last 5 attempts failed`, `held down 12 s`, `warming up`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// What its drain still has to do.
