@@ -8,19 +8,16 @@ use std::time::Duration;
 
 use protocol::api::{PolicyView, Receipt};
 use protocol::city::{self, City};
-use protocol::link::{BalancerMessage, LeaseName, Timing};
-use protocol::{Epoch, OrderId, OrderState};
+use protocol::link::{BalancerMessage, Timing};
+use protocol::{Epoch, OrderId};
 
 use crate::effect::{Effect, Refused, Reply};
 use crate::event::{Cause, Event, KitchenNo, LossCause, Recorded};
-use crate::grey::Pace;
 use crate::input::{Input, Now, Operator, RequestId};
 use crate::limits;
 use crate::outcomes::Outcome;
-use crate::policy;
 use crate::soft::{Decision, Link, MoveAsked, Skip, Soft};
 use crate::state::State;
-use crate::warmup::Steadiness;
 use crate::{disk, dispatch, fleet};
 
 /// A guard that a simulator can take away, to show that it would notice. Never reachable from a command line.
@@ -236,48 +233,6 @@ impl Core {
             self.emit(now, Event::PolicySet { policy: Box::new(policy), by: Operator::default() });
         }
         self.adopt(now);
-    }
-
-    /// Builds the soft state of everything the ledger holds: all leases count as renewed, all living kitchens as heard.
-    fn adopt(&mut self, now: Now) {
-        self.soft.routing.defer_index();
-        self.soft.next_tick = now.mono + limits::TICK;
-        self.soft.next_cycle = now.mono + Duration::from_millis(self.state.policy().cycle_ms);
-        for number in 0..self.state.kitchens.len() {
-            let kitchen = &self.state.kitchens[number];
-            let drain = kitchen.drain.filter(|_| kitchen.schedulable == protocol::api::Schedulable::Draining);
-            self.soft.links.push(Link {
-                heard: kitchen.alive.then_some(now.mono),
-                suspected: kitchen.alive,
-                drain_until: drain.map(|terms| now.mono + self.drain_left(now, terms)),
-                lost_at: (!kitchen.alive).then_some(now.mono),
-                lost_before: Duration::from_millis(now.wall.ms_since(kitchen.since)),
-                steadiness: Steadiness::found(kitchen.alive, kitchen.lost),
-                pace: Pace::new(now.mono),
-                ..Link::default()
-            });
-            self.refresh(KitchenNo(number as u32));
-        }
-        self.measure_fleet(now);
-        self.measure_line();
-        self.configure_routing();
-        let leases: Vec<(OrderId, u64, bool)> = self
-            .state
-            .kitchens
-            .iter()
-            .flat_map(|kitchen| {
-                kitchen.waiting.iter().map(|id| (*id, true)).chain(kitchen.cooking.iter().map(|id| (*id, false)))
-            })
-            .filter_map(|(id, waits)| self.state.order(id).map(|order| (id, order.token.counter, waits)))
-            .collect();
-        for (order, counter, waits) in leases {
-            let age = self.state.order(order).map_or(0, |order| now.wall.ms_since(order.leased_at));
-            self.soft.leases.adopt(now.mono, order, counter, Duration::from_millis(age));
-            if waits {
-                self.stealable(order, now.mono);
-            }
-        }
-        self.adopt_line(now.mono);
     }
 
     fn due(&mut self, now: Now) {
@@ -509,69 +464,6 @@ impl Core {
             placed_at: order.placed_at,
             position: order.position,
         })
-    }
-
-    /// An operator gives an order another chance.
-    fn release(&mut self, now: Now, request: RequestId, id: OrderId, by: Operator) {
-        let Some(order) = self.state.orders.get(id) else {
-            return self.refuse(request, Refused::NoSuchOrder(id));
-        };
-        if order.state != OrderState::DeadLettered {
-            return self.refuse(request, Refused::NotInQuarantine { order: id, state: order.state.word() });
-        }
-        self.emit(now, Event::Requeued { order: id, by });
-        self.reply(request, Reply::Done(format!("{id} waits again, with a clean record")));
-    }
-
-    fn cancel(&mut self, now: Now, request: RequestId, id: OrderId, by: Operator) {
-        let Some(order) = self.state.orders.get(id) else {
-            return self.refuse(request, Refused::NoSuchOrder(id));
-        };
-        if !order.state.is_open() {
-            return self.refuse(request, Refused::AlreadyEnded { order: id, state: order.state.word() });
-        }
-        let (state, kitchen, token) = (order.state, order.kitchen, order.token);
-        self.drop_move(now, id, "it is cancelled");
-        self.emit(now, Event::Cancelled { order: id, by });
-        if let (OrderState::Leased | OrderState::Cooking, Some(kitchen)) = (state, kitchen) {
-            self.tell(kitchen, BalancerMessage::Stop(LeaseName { order: id, token }));
-        }
-        self.reply(request, Reply::Done(format!("{id} is cancelled")));
-    }
-
-    fn set_policy(&mut self, now: Now, request: RequestId, policy: PolicyView, by: Operator) {
-        if let Err(why) = policy::check(&policy) {
-            return self.refuse(request, Refused::BadPolicy(why));
-        }
-        let cycle = Duration::from_millis(policy.cycle_ms);
-        self.soft.next_cycle = self.soft.next_cycle.min(now.mono + cycle);
-        self.emit(now, Event::PolicySet { policy: Box::new(policy), by });
-        self.measure_line();
-        self.reply(request, Reply::Done("the policy is in force".into()));
-    }
-
-    fn configure_routing(&mut self) {
-        let scale = self.time_scale();
-        self.soft.routing.configure(&self.state.policy(), &self.state.city.zones, scale);
-    }
-
-    /// The configured time scale, or the median of the kitchens' averages, or a second before anything was cooked.
-    fn time_scale(&self) -> u64 {
-        if let Some(scale) = self.state.policy.as_ref().and_then(|policy| policy.time_scale_ms) {
-            return scale;
-        }
-        let mut averages: Vec<u32> =
-            self.state.kitchens.iter().map(|kitchen| kitchen.avg_ms).filter(|avg| *avg > 0).collect();
-        averages.sort_unstable();
-        averages.get(averages.len() / 2).map_or(1_000, |median| u64::from(*median))
-    }
-
-    /// Follows the median once it has moved by more than a twentieth, so that the index is rarely rebuilt.
-    fn rescale(&mut self) {
-        let (old, new) = (self.soft.routing.scale_ms(), self.time_scale());
-        if old.abs_diff(new) * 20 > old {
-            self.configure_routing();
-        }
     }
 }
 

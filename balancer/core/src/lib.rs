@@ -32,12 +32,15 @@ pub mod random;
 mod reports;
 pub mod routing;
 mod rush;
+mod scale;
 mod soft;
 mod stages;
 pub mod state;
+mod takeover;
 mod triggers;
 mod vitals;
 mod warmup;
+mod wishes;
 
 pub use admission::Line;
 pub use brake::Brake;
