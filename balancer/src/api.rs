@@ -1,7 +1,7 @@
 //! The HTTP side: accepts connections within limits, and leads each request to its handler. Decides nothing.
 //!
-//! hyper's own loop with a timer, because `axum::serve` has no header timeout: idle sockets and half-sent headers would
-//! stay open for ever.
+//! An accept loop of our own, because `axum::serve` has no time limits: idle sockets, half-sent heads and peers that take
+//! nothing would stay for ever. `socket` has the times, `room` the memory, `callers` and `head` what is refused unread.
 
 mod actions;
 mod answer;
@@ -10,20 +10,23 @@ mod head;
 mod kitchens;
 mod ops;
 mod orders;
+mod pages;
 mod problem;
+pub(crate) mod room;
 pub(crate) mod routes;
+mod socket;
 mod standby;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::Request;
 use hyper::body::{Body, Incoming};
 use hyper::header::{SEC_WEBSOCKET_KEY, UPGRADE};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::Upgraded;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -34,13 +37,12 @@ use crate::standby::Node;
 use crate::{feed, link};
 use answer::{Answer, Response};
 use routes::{Route, Takes, Verb};
+use socket::{Phase, Socket};
 
 /// Connections at one time: 10,000 clients, 1,000 consoles, and some to spare. About 3 kB each when idle.
 const CONNECTIONS_MAX: usize = 12_000;
 /// Connections beyond that which take everything but new orders: customers never lock the operators and kitchens out.
 const RESERVED_MAX: usize = 1_000;
-/// The whole head of a request comes within this time.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// A request's head is at most so long, in bytes.
 const HEAD_MAX: usize = 16 * 1024;
 
@@ -86,18 +88,29 @@ async fn connection(
 ) {
     // Without it small answers would wait for the client's acknowledgement; failing costs only time.
     let _ = stream.set_nodelay(true);
+    let phase = Phase::default();
+    let socket = Socket::new(stream, phase.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let node = Arc::clone(&node);
+        let (node, phase) = (Arc::clone(&node), phase.clone());
         // A WebSocket keeps its connection's place after the upgrade.
         request.extensions_mut().insert(Arc::clone(&place));
-        async move { Ok::<_, std::convert::Infallible>(serve_one(&node, takes_orders, request).await) }
+        async move {
+            phase.serving();
+            let response = serve_one(&node, takes_orders, request).await;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+                phase.opened()
+            } else {
+                phase.answered()
+            }
+            Ok::<_, std::convert::Infallible>(response)
+        }
     });
+    // No flush is put off for pipelined requests: while an answer waits to be taken, the next request is not looked at, so
+    // a connection holds one answer at most.
     let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(None)
         .max_buf_size(HEAD_MAX)
-        .pipeline_flush(true)
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(socket), service)
         .with_upgrades();
     tokio::pin!(served);
     tokio::select! {

@@ -27,11 +27,12 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use protocol::Position;
 use protocol::api::{Alert, HopKind, MoveResult};
-use protocol::feed::{EVENTS_MAX, FeedEvent, FeedMove, Frame, KEEPALIVE_MS, TICK_MS};
+use protocol::feed::{EVENTS_MAX, FeedEvent, FeedMove, Frame, KEEPALIVE_MS, KitchenInfo, TICK_MS};
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{Message, Role};
 
+use crate::api::room;
 use crate::hub::{Hub, Inner};
 use crate::{alerts, clock, notable};
 use frames::Told;
@@ -50,6 +51,8 @@ const MOVES_MAX: usize = 64;
 /// A frame on its way through the ledger's queue.
 pub(crate) struct Outgoing {
     frame: Frame,
+    /// What the kitchens are, for a snapshot.
+    cards: Vec<Arc<KitchenInfo>>,
     built: Duration,
     to: To,
 }
@@ -240,7 +243,7 @@ impl Feed {
 
     /// Sends a frame to whom it is for; returns how many readers were cut off.
     pub(crate) fn send(&mut self, outgoing: Outgoing) -> u64 {
-        let Outgoing { mut frame, built, to } = outgoing;
+        let Outgoing { mut frame, cards, built, to } = outgoing;
         // They may have left while it waited for the disk.
         if !self.readers.iter().any(|reader| to.wants(reader)) {
             return 0;
@@ -248,7 +251,7 @@ impl Feed {
         frame.age_ms = u64::try_from(clock::mono().saturating_sub(built).as_millis()).unwrap_or(u64::MAX);
         let parcel = match to {
             To::Readers | To::Everybody => Parcel::Text(self.counts.encode(&frame)),
-            To::Newcomers(_) => Parcel::Whole(Arc::new(Whole::new(frame, Arc::clone(&self.counts)))),
+            To::Newcomers(_) => Parcel::Whole(Arc::new(Whole::new(frame, cards, Arc::clone(&self.counts)))),
         };
         let before = self.readers.len();
         self.readers.retain_mut(|reader| {
@@ -326,11 +329,13 @@ impl Inner {
         let delta = frames::delta(hub, self, now).filter(|_| listeners);
         let mut waits = delta.is_some();
         if let Some(frame) = delta {
-            self.send_frame(Outgoing { frame, built, to: To::Readers });
+            self.send_frame(Outgoing { frame, cards: Vec::new(), built, to: To::Readers });
         }
         if let Some(newest) = self.feed.welcome() {
             let frame = frames::snapshot(hub, self, now);
-            self.send_frame(Outgoing { frame, built, to: To::Newcomers(newest) });
+            self.write_cards();
+            let cards = self.cards.all().map(Arc::clone).collect();
+            self.send_frame(Outgoing { frame, cards, built, to: To::Newcomers(newest) });
             waits = true;
         }
         waits
@@ -363,7 +368,7 @@ impl Inner {
             ..Frame::empty(state.epoch(), self.durable_position(), now.wall)
         };
         let built = now.mono.saturating_sub(age);
-        self.metrics.feed_dropped += self.feed.send(Outgoing { frame, built, to: To::Everybody });
+        self.metrics.feed_dropped += self.feed.send(Outgoing { frame, cards: Vec::new(), built, to: To::Everybody });
     }
 }
 
@@ -410,6 +415,8 @@ pub(crate) async fn serve(hub: Arc<Hub>, upgraded: Upgraded) {
             parcel = frames.recv() => {
                 let Some(parcel) = parcel else { break };
                 let text = parcel.text().await;
+                // While it is written a snapshot is in memory once for each reader. One that finds no room may come again.
+                let Some(_room) = room::outgoing(text.len()).await else { break };
                 // Two seconds without a byte taken: the reader is stuck, and others must not wait for it.
                 let sent = tokio::time::timeout(Duration::from_secs(2), sink.send(Message::Text(text))).await;
                 if !matches!(sent, Ok(Ok(()))) {

@@ -10,6 +10,7 @@
 //! The lock is never held across an await and never contended for long: one thread runs all of it.
 
 mod agents;
+mod cards;
 mod figures;
 mod names;
 
@@ -31,6 +32,7 @@ use crate::leadership::Peers;
 use crate::ledger::{Durable, Encode, Health, LedgerHandle, Turn};
 use crate::metrics::Metrics;
 use agents::Outbox;
+use cards::Cards;
 pub(crate) use names::Names;
 
 /// While more turns are on their way, agents are written to at most this often: two commits or three. At full rate that
@@ -90,6 +92,7 @@ pub struct Inner {
     pub(crate) metrics: Metrics,
     pub(crate) feed: Feed,
     pub(crate) names: Names,
+    pub(crate) cards: Cards,
     ledger: Option<LedgerHandle<Batch, After>>,
     /// The ledger's time.
     pub(crate) clock: LedgerClock,
@@ -159,6 +162,7 @@ impl Hub {
             metrics: Metrics::default(),
             feed: Feed::default(),
             names: Names::default(),
+            cards: Cards::default(),
             ledger: Some(ledger),
             clock,
             now: None,
@@ -365,6 +369,11 @@ impl Inner {
     /// Names follow the city, which changes only when a leader begins.
     pub(crate) fn learn_names(&mut self) {
         self.names = Names::of(self.core.state().city());
+    }
+
+    /// Before the cards are read.
+    pub(crate) fn write_cards(&mut self) {
+        self.cards.follow(self.core.state());
     }
 
     /// All kitchens with their numbers.

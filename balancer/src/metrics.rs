@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use balancer_core::{DiskHealth, Trouble};
+use balancer_core::{DiskHealth, KitchenNo, Trouble};
+use protocol::KitchenId;
 use protocol::api::{Health, HopKind};
 
 use crate::hub::Inner;
@@ -58,7 +59,7 @@ impl Buckets {
 }
 
 /// What the shell counts.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Metrics {
     /// Acceptance to completion.
     pub order_seconds: Buckets,
@@ -123,10 +124,30 @@ impl Metrics {
     }
 }
 
-/// The whole page, from one position of the ledger.
+/// What a page is made from, of one position of the ledger: figures only, so that copying them takes no time.
+#[derive(Debug)]
+pub struct Look {
+    counters: [(&'static str, &'static str, u64); 10],
+    gauges: [(&'static str, &'static str, f64); 10],
+    efficiency: Option<f64>,
+    kitchens: Vec<KitchenLook>,
+    troubled: Vec<(KitchenNo, Trouble)>,
+    metrics: Metrics,
+}
+
+#[derive(Debug)]
+struct KitchenLook {
+    id: KitchenId,
+    number: KitchenNo,
+    load: f64,
+    completed: u64,
+    failed: u64,
+    health: Health,
+}
+
+/// Looks at everything that is counted.
 #[must_use]
-pub fn page(inner: &Inner, now: Duration, version: &str) -> String {
-    let mut out = String::with_capacity(16 * 1024);
+pub fn look(inner: &Inner, now: Duration) -> Look {
     let (state, metrics) = (inner.core.state(), &inner.metrics);
     let counts = state.counts();
     let stalled = inner.core.disk() != DiskHealth::Fine;
@@ -147,10 +168,6 @@ pub fn page(inner: &Inner, now: Duration, version: &str) -> String {
         ),
         ("chef_feed_bytes_total", "Bytes of those frames, each counted once", inner.feed.bytes()),
     ];
-    for (name, help, value) in counters {
-        head(&mut out, name, "counter", help);
-        let _ = writeln!(out, "{name} {value}");
-    }
     let gauges = [
         ("chef_orders_open", "Orders that have not ended", state.orders().open() as f64),
         ("chef_leader", "1 if this balancer leads", 1.0),
@@ -163,40 +180,63 @@ pub fn page(inner: &Inner, now: Duration, version: &str) -> String {
         ("chef_feed_clients", "Readers of the feed", inner.feed.readers() as f64),
         ("chef_faults_active", "Faults in force", 0.0),
     ];
-    for (name, help, value) in gauges {
-        head(&mut out, name, "gauge", help);
-        let _ = writeln!(out, "{name} {value}");
-    }
-    if let Some(efficiency) = inner.efficiency() {
-        head(&mut out, "chef_load_balance_efficiency", "gauge", "Mean / maximum utilisation over the open kitchens");
-        let _ = writeln!(out, "chef_load_balance_efficiency {efficiency}");
-    }
-    kitchens(&mut out, inner, now);
-    labelled(&mut out, metrics);
-    metrics.order_seconds.write(&mut out, "chef_order_duration_seconds", "Acceptance to completion");
-    metrics.dispatch_seconds.write(&mut out, "chef_dispatch_seconds", "Acceptance to the first lease");
-    metrics.pause_seconds.write(&mut out, "chef_migration_pause_seconds", "How long nobody had a moved order");
-    metrics.append_seconds.write(&mut out, "chef_ledger_append_seconds", "Write and sync of a group commit");
-    metrics.batch_events.write(&mut out, "chef_ledger_batch_events", "Events in a group commit");
-    metrics.http_seconds.write(&mut out, "chef_http_request_seconds", "Request to answer");
-    head(&mut out, "chef_build_info", "gauge", "The version that runs");
-    let _ = writeln!(out, "chef_build_info{{version=\"{version}\"}} 1");
-    out
+    let kitchens = inner.kitchens().map(|(number, kitchen)| KitchenLook {
+        id: kitchen.id.clone(),
+        number,
+        load: kitchen.load(),
+        completed: kitchen.completed,
+        failed: kitchen.failed,
+        health: inner.core.signs(now, number).health,
+    });
+    let (efficiency, kitchens, troubled) = (inner.efficiency(), kitchens.collect(), inner.core.troubled().collect());
+    Look { counters, gauges, efficiency, kitchens, troubled, metrics: metrics.clone() }
 }
 
-fn kitchens(out: &mut String, inner: &Inner, now: Duration) {
-    let kitchens = inner.core.state().kitchens();
+impl Look {
+    /// The whole page.
+    #[must_use]
+    pub fn page(&self, version: &str) -> String {
+        let Self { counters, gauges, efficiency, kitchens, troubled, metrics } = self;
+        let mut out = String::with_capacity(16 * 1024 + 256 * kitchens.len());
+        for (name, help, value) in counters {
+            head(&mut out, name, "counter", help);
+            let _ = writeln!(out, "{name} {value}");
+        }
+        for (name, help, value) in gauges {
+            head(&mut out, name, "gauge", help);
+            let _ = writeln!(out, "{name} {value}");
+        }
+        if let Some(efficiency) = efficiency {
+            let help = "Mean / maximum utilisation over the open kitchens";
+            head(&mut out, "chef_load_balance_efficiency", "gauge", help);
+            let _ = writeln!(out, "chef_load_balance_efficiency {efficiency}");
+        }
+        of_kitchens(&mut out, kitchens, troubled);
+        labelled(&mut out, metrics);
+        metrics.order_seconds.write(&mut out, "chef_order_duration_seconds", "Acceptance to completion");
+        metrics.dispatch_seconds.write(&mut out, "chef_dispatch_seconds", "Acceptance to the first lease");
+        metrics.pause_seconds.write(&mut out, "chef_migration_pause_seconds", "How long nobody had a moved order");
+        metrics.append_seconds.write(&mut out, "chef_ledger_append_seconds", "Write and sync of a group commit");
+        metrics.batch_events.write(&mut out, "chef_ledger_batch_events", "Events in a group commit");
+        metrics.http_seconds.write(&mut out, "chef_http_request_seconds", "Request to answer");
+        head(&mut out, "chef_build_info", "gauge", "The version that runs");
+        let _ = writeln!(out, "chef_build_info{{version=\"{version}\"}} 1");
+        out
+    }
+}
+
+fn of_kitchens(out: &mut String, kitchens: &[KitchenLook], troubled: &[(KitchenNo, Trouble)]) {
     head(out, "chef_kitchen_load_ratio", "gauge", "Held / capacity");
-    for kitchen in kitchens {
-        let _ = writeln!(out, "chef_kitchen_load_ratio{{kitchen=\"{}\"}} {}", kitchen.id, kitchen.load());
+    for KitchenLook { id, load, .. } in kitchens {
+        let _ = writeln!(out, "chef_kitchen_load_ratio{{kitchen=\"{id}\"}} {load}");
     }
     head(out, "chef_kitchen_completed_total", "counter", "Orders completed by the kitchen");
-    for kitchen in kitchens {
-        let _ = writeln!(out, "chef_kitchen_completed_total{{kitchen=\"{}\"}} {}", kitchen.id, kitchen.completed);
+    for KitchenLook { id, completed, .. } in kitchens {
+        let _ = writeln!(out, "chef_kitchen_completed_total{{kitchen=\"{id}\"}} {completed}");
     }
     head(out, "chef_kitchen_failed_total", "counter", "Attempts that failed in the kitchen");
-    for kitchen in kitchens {
-        let _ = writeln!(out, "chef_kitchen_failed_total{{kitchen=\"{}\"}} {}", kitchen.id, kitchen.failed);
+    for KitchenLook { id, failed, .. } in kitchens {
+        let _ = writeln!(out, "chef_kitchen_failed_total{{kitchen=\"{id}\"}} {failed}");
     }
     for (name, help, what) in [
         ("chef_kitchen_slow", "1 while the kitchen is far slower than the others", Trouble::Slow),
@@ -204,19 +244,17 @@ fn kitchens(out: &mut String, inner: &Inner, now: Duration) {
         ("chef_kitchen_ejected", "1 while the kitchen is left out because most of its attempts fail", Trouble::Failing),
     ] {
         head(out, name, "gauge", help);
-        let mut troubled = inner.core.troubled().filter(|(_, trouble)| *trouble == what).peekable();
-        for (number, kitchen) in inner.kitchens() {
-            let value = u8::from(troubled.next_if(|(one, _)| *one == number).is_some());
-            let _ = writeln!(out, "{name}{{kitchen=\"{}\"}} {value}", kitchen.id);
+        let mut troubled = troubled.iter().filter(|(_, trouble)| *trouble == what).peekable();
+        for KitchenLook { id, number, .. } in kitchens {
+            let value = u8::from(troubled.next_if(|(one, _)| one == number).is_some());
+            let _ = writeln!(out, "{name}{{kitchen=\"{id}\"}} {value}");
         }
     }
     head(out, "chef_kitchen_health", "gauge", "1 for the health that the signs of life say");
-    for (number, kitchen) in inner.kitchens() {
-        let is = inner.core.signs(now, number).health;
+    for KitchenLook { id, health: is, .. } in kitchens {
         for health in [Health::Alive, Health::Suspected, Health::Dead] {
-            let value = u8::from(health == is);
-            let _ =
-                writeln!(out, "chef_kitchen_health{{kitchen=\"{}\",health=\"{}\"}} {value}", kitchen.id, health.word());
+            let value = u8::from(health == *is);
+            let _ = writeln!(out, "chef_kitchen_health{{kitchen=\"{id}\",health=\"{}\"}} {value}", health.word());
         }
     }
 }

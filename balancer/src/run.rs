@@ -12,7 +12,7 @@ use color_eyre::Result;
 use color_eyre::eyre::{Context, eyre};
 use protocol::link::Timing;
 use protocol::{Epoch, WallTime};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -31,6 +31,12 @@ use crate::{VERSION, api, feed, projection, scrub};
 /// What is being answered when the end comes gets this long.
 const GRACE: Duration = Duration::from_secs(3);
 
+/// What the kernel holds of an answer that is not taken, in bytes (Linux doubles it for its own use): half a page of 1,000
+/// orders, and more than any answer to an order.
+const SEND_BUFFER: u32 = 128 * 1024;
+/// Connections that wait to be accepted: those of one moment, as `TcpListener::bind` has it.
+const BACKLOG: u32 = 1_024;
+
 /// Runs a balancer in the foreground until it is told to end.
 ///
 /// # Errors
@@ -47,7 +53,7 @@ async fn run(args: Args) -> Result<()> {
     args.check()?;
     raise_descriptor_limit();
     let mut shutdown = Shutdown::listen(args.die_with_parent).wrap_err("cannot listen for signals")?;
-    let listener = TcpListener::bind(args.listen).await.map_err(|error| unbound(&args, &error))?;
+    let listener = listen(args.listen).map_err(|error| unbound(&args, &error))?;
     let url = url_of(listener.local_addr().wrap_err("the listener has no address")?);
     let callers = Callers::new(args.listen.ip(), &url, &args.allowed_hosts);
     let node = Arc::new(Node::new(args.id.clone(), url.clone(), callers));
@@ -77,6 +83,17 @@ async fn run(args: Args) -> Result<()> {
         tracing::warn!("some connections did not end in time");
     }
     end(reign).await
+}
+
+/// A listener whose connections inherit the kernel's part of their memory: left alone it grows to megabytes for a client
+/// that does not read.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // As `TcpListener::bind` has it: a port whose last connections are still being closed is free.
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// As many descriptors as the system allows: the connections alone may be 13,000, and a forwarded one costs two.

@@ -1,11 +1,12 @@
 //! The core's truth in the words of the contract. Pure translation: every figure is read, none is computed twice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use balancer_core::event::{Cause, KitchenNo};
 use balancer_core::policy::{ONE, WEIGHT_SUM};
 use balancer_core::state::{DrainTerms, Kitchen, Order};
-use balancer_core::{Decision, Note, Now, State};
+use balancer_core::{Decision, Note, Now, Signs, State};
 use protocol::api::{
     AlternativeView, CandidateView, DrainView, ExcludedView, ExplainView, Health, HealthCounts, HopKind, HopView,
     ItemBody, KitchenView, Kpi, MigrationView, MoveResult, OrderView, RushView, Schedulable, StageView, Status,
@@ -92,24 +93,34 @@ fn stage(state: &State, order: &Order) -> StageView {
     StageView { done: order.stages_done, of: order.stages, name, interruptible }
 }
 
-/// One kitchen, with the age of its signs of life.
-#[must_use]
-pub fn kitchen(inner: &Inner, now: Duration, number: KitchenNo) -> KitchenView {
-    let state = inner.core.state();
-    let kitchen = state.kitchen(number);
-    let signs = inner.core.signs(now, number);
+/// One kitchen as figures: what a list of 10,000 copies in a millisecond. Its words are made elsewhere.
+#[derive(Debug, Clone)]
+pub struct Figures {
+    card: Arc<KitchenInfo>,
+    schedulable: Schedulable,
+    signs: Signs,
+    load: f64,
+    queued: u32,
+    cooking: u32,
+    in_the_oven: u32,
+    completed: u64,
+    failed: u64,
+    lost_leases: u64,
+    avg_ms: u32,
+    since: WallTime,
+    note: Option<Note>,
+    drain: Option<Drain>,
+    at: WallTime,
+}
+
+/// The figures of a kitchen with this card, with the age of its signs of life.
+fn figures(inner: &Inner, now: Now, number: KitchenNo, card: Arc<KitchenInfo>) -> Figures {
+    let kitchen = inner.core.state().kitchen(number);
     let count = |orders: usize| u32::try_from(orders).unwrap_or(u32::MAX);
-    KitchenView {
-        id: kitchen.id.clone(),
-        name: kitchen.name.clone(),
-        zone: zone_name(state, kitchen.zone),
-        capacity: kitchen.capacity,
-        stations: kitchen.stations,
-        specialties: kitchen.specialties.iter().map(|dish| dish_name(state, *dish)).collect(),
+    Figures {
+        card,
         schedulable: kitchen.schedulable,
-        health: signs.health,
-        last_heard_ms: signs.silent.map(millis),
-        lease_left_ms: signs.lease_left.map(millis),
+        signs: inner.core.signs(now.mono, number),
         load: kitchen.load(),
         queued: count(kitchen.waiting.len()),
         cooking: count(kitchen.cooking.len()),
@@ -117,10 +128,55 @@ pub fn kitchen(inner: &Inner, now: Duration, number: KitchenNo) -> KitchenView {
         completed: kitchen.completed,
         failed: kitchen.failed,
         lost_leases: kitchen.lost_leases,
-        avg_ms: (kitchen.avg_ms > 0).then_some(u64::from(kitchen.avg_ms)),
+        avg_ms: kitchen.avg_ms,
         since: kitchen.since,
-        note: inner.core.note(now, number).map(note),
-        drain: drain(kitchen).map(|drain| drain.view(inner.clock.time_at(now))),
+        note: inner.core.note(now.mono, number),
+        drain: drain(kitchen),
+        at: now.wall,
+    }
+}
+
+/// Those of all kitchens that have a card.
+#[must_use]
+pub fn all_figures(inner: &Inner, now: Now) -> Vec<Figures> {
+    let cards = inner.cards.all().zip(inner.kitchens());
+    cards.map(|(card, (number, _))| figures(inner, now, number, Arc::clone(card))).collect()
+}
+
+/// One kitchen.
+#[must_use]
+pub fn kitchen(inner: &Inner, now: Now, number: KitchenNo) -> KitchenView {
+    let index = usize::try_from(number.0).unwrap_or(usize::MAX);
+    figures(inner, now, number, Arc::new(info(inner.core.state(), index))).view()
+}
+
+impl Figures {
+    /// With its words.
+    #[must_use]
+    pub fn view(self) -> KitchenView {
+        KitchenView {
+            id: self.card.id.clone(),
+            name: self.card.name.clone(),
+            zone: self.card.zone.clone(),
+            capacity: self.card.capacity,
+            stations: self.card.stations,
+            specialties: self.card.specialties.clone(),
+            schedulable: self.schedulable,
+            health: self.signs.health,
+            last_heard_ms: self.signs.silent.map(millis),
+            lease_left_ms: self.signs.lease_left.map(millis),
+            load: self.load,
+            queued: self.queued,
+            cooking: self.cooking,
+            in_the_oven: self.in_the_oven,
+            completed: self.completed,
+            failed: self.failed,
+            lost_leases: self.lost_leases,
+            avg_ms: (self.avg_ms > 0).then_some(u64::from(self.avg_ms)),
+            since: self.since,
+            note: self.note.map(note),
+            drain: self.drain.map(|drain| drain.view(self.at)),
+        }
     }
 }
 
@@ -357,8 +413,7 @@ pub fn snapshot(hub: &Hub, state: &State) -> Snapshot {
 
 /// What a kitchen is, for the feed.
 #[must_use]
-pub fn info(inner: &Inner, index: usize) -> KitchenInfo {
-    let state = inner.core.state();
+pub fn info(state: &State, index: usize) -> KitchenInfo {
     let kitchen = &state.kitchens()[index];
     KitchenInfo {
         no: u32::try_from(index).unwrap_or(u32::MAX),

@@ -7,7 +7,7 @@ use protocol::api::Problem;
 
 use super::answer::Answer;
 use super::orders::{PAGE_MAX, pairs};
-use super::problem;
+use super::{pages, problem};
 use crate::hub::Hub;
 use crate::projection;
 
@@ -26,6 +26,10 @@ pub(super) async fn list(hub: &Arc<Hub>, query: &str) -> Answer {
         Ok(wanted) => wanted,
         Err(problem) => return problem.into(),
     };
+    let place = match pages::place().await {
+        Ok(place) => place,
+        Err(problem) => return problem.into(),
+    };
     let end = match hub.read(|inner, _| inner.core.state().position()).await {
         Ok(end) => end,
         Err(stopping) => return stopping.into(),
@@ -33,7 +37,7 @@ pub(super) async fn list(hub: &Arc<Hub>, query: &str) -> Answer {
     let dir = hub.data_dir.clone();
     let looked = tokio::task::spawn_blocking(move || projection::actions(&dir, before, limit, end));
     match looked.await.ok().flatten() {
-        Some(page) => Answer::json(&page),
+        Some(page) => place.json(move || page).await,
         None => problem::actions_behind().into(),
     }
 }

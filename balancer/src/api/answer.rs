@@ -7,6 +7,7 @@ use hyper::{HeaderMap, Method, StatusCode};
 use protocol::api::{IDEMPOTENT_REPLAYED, Problem};
 use serde::Serialize;
 
+use super::room::Room;
 use crate::hub::NoAnswer;
 
 /// What hyper sends.
@@ -44,6 +45,17 @@ impl Answer {
     /// 200 with text.
     pub(super) fn text(body: impl Into<Bytes>) -> Self {
         Self::new(StatusCode::OK, TEXT, body)
+    }
+
+    /// Bytes of its body.
+    pub(super) fn len(&self) -> usize {
+        self.body.len()
+    }
+
+    /// Has its room until it has been taken.
+    pub(super) fn held_in(mut self, room: Room) -> Self {
+        self.body = room.around(self.body);
+        self
     }
 
     /// Says that the answer repeats an earlier one.

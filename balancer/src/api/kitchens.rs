@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use balancer_core::{Input, Refused};
+use balancer_core::{Input, Now, Refused};
 use hyper::HeaderMap;
 use hyper::body::Incoming;
 use protocol::KitchenId;
@@ -11,17 +11,22 @@ use protocol::api::{Drain, Gone, Kitchens};
 
 use super::answer::Answer;
 use super::orders::{answer, json, json_or_default, operator};
-use super::problem;
-use crate::hub::Hub;
-use crate::views;
+use super::{pages, problem};
+use crate::hub::{Hub, Inner};
+use crate::views::{self, Figures};
 
 pub(super) async fn list(hub: &Arc<Hub>) -> Answer {
-    let seen = hub.read(|inner, now| {
-        let kitchens = inner.kitchens().map(|(number, _)| views::kitchen(inner, now.mono, number)).collect();
-        Kitchens { kitchens, position: inner.core.state().position() }
-    });
-    match seen.await {
-        Ok(kitchens) => Answer::json(&kitchens),
+    let place = match pages::place().await {
+        Ok(place) => place,
+        Err(problem) => return problem.into(),
+    };
+    hub.lock().write_cards();
+    let look = |inner: &Inner, now: Now| (views::all_figures(inner, now), inner.core.state().position());
+    match hub.read(look).await {
+        Ok((figures, position)) => {
+            let words = move || figures.into_iter().map(Figures::view).collect();
+            place.json(move || Kitchens { kitchens: words(), position }).await
+        }
         Err(stopping) => stopping.into(),
     }
 }
@@ -33,7 +38,7 @@ pub(super) async fn show(hub: &Arc<Hub>, id: &str) -> Answer {
     };
     let seen = hub.read(|inner, now| {
         let number = inner.core.state().find_kitchen(&id)?;
-        Some(views::kitchen(inner, now.mono, number))
+        Some(views::kitchen(inner, now, number))
     });
     match seen.await {
         Ok(Some(kitchen)) => Answer::json(&kitchen),

@@ -11,7 +11,7 @@ use protocol::bounds;
 
 use super::answer::Answer;
 use super::orders::{answer, json, operator, pairs};
-use super::problem;
+use super::{pages, problem};
 use crate::hub::{Hub, Inner, NoAnswer};
 use crate::{VERSION, metrics, views};
 
@@ -76,7 +76,14 @@ pub(super) async fn migrations(hub: &Arc<Hub>, query: &str) -> Answer {
             _ => return problem::bad_query("only limit, 1 to 2000").into(),
         }
     }
-    seen(hub.read(|inner, _| Migrations { migrations: views::migrations(inner, limit) }).await)
+    let place = match pages::place().await {
+        Ok(place) => place,
+        Err(problem) => return problem.into(),
+    };
+    match hub.read(|inner, _| views::migrations(inner, limit)).await {
+        Ok(migrations) => place.json(move || Migrations { migrations }).await,
+        Err(stopping) => stopping.into(),
+    }
 }
 
 pub(super) async fn rush(hub: &Arc<Hub>) -> Answer {
@@ -132,13 +139,18 @@ pub(super) async fn status(hub: &Arc<Hub>) -> Answer {
 
 /// Counters promise nothing to anybody, so a disk that takes nothing does not hide them: that is when they are looked at.
 pub(super) async fn metrics(hub: &Arc<Hub>) -> Answer {
-    let page = |inner: &Inner, now: Now| metrics::page(inner, now.mono, VERSION);
-    match hub.read(page).await {
-        Ok(page) => Answer::text(page),
+    let place = match pages::place().await {
+        Ok(place) => place,
+        Err(problem) => return problem.into(),
+    };
+    let look = |inner: &Inner, now: Now| metrics::look(inner, now.mono);
+    let look = match hub.read(look).await {
+        Ok(look) => look,
         Err(NoAnswer::Disk(_)) => {
             let inner = hub.lock();
-            Answer::text(page(&inner, inner.clock.now()))
+            look(&inner, inner.clock.now())
         }
-        Err(stopping @ NoAnswer::Stopping) => stopping.into(),
-    }
+        Err(stopping @ NoAnswer::Stopping) => return stopping.into(),
+    };
+    place.text(move || look.page(VERSION)).await
 }

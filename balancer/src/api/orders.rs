@@ -1,5 +1,6 @@
 //! Requests about orders: bytes to inputs, replies to bytes. What cannot be parsed or named is refused here, before the core.
 
+mod batch;
 mod past;
 
 use std::borrow::Cow;
@@ -7,29 +8,27 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use balancer_core::input::{NewOrder, Operator, RequestId};
+use balancer_core::input::{NewOrder, Operator};
 use balancer_core::{Input, Reply};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::{HeaderMap, StatusCode};
-use protocol::api::{
-    BatchResult, BatchResults, History, IDEMPOTENCY_KEY, MigrateTo, OPERATOR, OrderPage, Problem, REASON,
-};
-use protocol::order::{BATCH_MAX, CUSTOMER_MAX, ITEMS_MAX, KEY_MAX, QUANTITY_MAX};
+use protocol::api::{History, IDEMPOTENCY_KEY, MigrateTo, OPERATOR, OrderPage, Problem, REASON};
+use protocol::order::{CUSTOMER_MAX, ITEMS_MAX, KEY_MAX, QUANTITY_MAX};
 use protocol::{Item, KitchenId, OrderId, OrderState, Position, Priority, text};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+pub(super) use self::batch::place_batch;
 use super::answer::Answer;
-use super::problem;
+use super::pages::Place;
+use super::{pages, problem, room};
 use crate::hub::{Hub, Names, NoAnswer};
 use crate::{history as ledger_history, views};
 
 /// A body, in bytes.
 pub(super) const BODY_MAX: usize = 64 * 1024;
-/// The body of a batch.
-const BATCH_BODY_MAX: usize = 4 * 1024 * 1024;
 /// The whole body comes within this time.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Entries on one page of a list.
@@ -67,13 +66,6 @@ fn one() -> u64 {
     1
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PlacedBatch<'a> {
-    #[serde(borrow)]
-    orders: Vec<Placed<'a>>,
-}
-
 pub(super) async fn place(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming) -> Answer {
     let body = match read(body, BODY_MAX).await {
         Ok(body) => body,
@@ -102,50 +94,6 @@ pub(super) async fn place(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming) -
         Ok(other) => reply(other),
         Err(stopping) => stopping.into(),
     }
-}
-
-pub(super) async fn place_batch(hub: &Arc<Hub>, body: Incoming) -> Answer {
-    let body = match read(body, BATCH_BODY_MAX).await {
-        Ok(body) => body,
-        Err(problem) => return problem.into(),
-    };
-    let batch: PlacedBatch<'_> = match serde_json::from_slice(&body) {
-        Ok(batch) => batch,
-        Err(error) => return problem::malformed(&error).into(),
-    };
-    if batch.orders.is_empty() || batch.orders.len() > BATCH_MAX {
-        let detail = format!("a batch holds 1 to {BATCH_MAX} orders, this one {}", batch.orders.len());
-        return problem::invalid("batch_size", detail).into();
-    }
-    let checked: Vec<Result<NewOrder, Problem>> = {
-        let inner = hub.lock();
-        batch.orders.into_iter().map(|placed| check(&inner.names, placed)).collect()
-    };
-    let mut refused: Vec<Option<Problem>> = Vec::with_capacity(checked.len());
-    let mut wishes = Vec::with_capacity(checked.len());
-    for order in checked {
-        match order {
-            Ok(order) => {
-                refused.push(None);
-                wishes.push(move |request: RequestId| Input::Submit { request, order });
-            }
-            Err(problem) => refused.push(Some(problem)),
-        }
-    }
-    let replies = match hub.ask_all(wishes).await {
-        Ok(replies) => replies,
-        Err(stopping) => return stopping.into(),
-    };
-    let mut replies = replies.into_iter();
-    let results = refused.into_iter().map(|problem| match problem {
-        Some(problem) => BatchResult::Refused(problem),
-        None => match replies.next().flatten() {
-            Some(Reply::Placed(receipt) | Reply::Replayed(receipt)) => BatchResult::Placed(receipt),
-            Some(Reply::Refused(why)) => BatchResult::Refused(problem::refused(&why)),
-            Some(Reply::Done(_)) | None => BatchResult::Refused(problem::stopping()),
-        },
-    });
-    Answer::json(&BatchResults { results: results.collect() })
 }
 
 /// Names to numbers, and every limit.
@@ -194,7 +142,7 @@ pub(super) async fn show(hub: &Arc<Hub>, id: &str) -> Answer {
     });
     match found.await {
         Ok((Some(order), _, _)) => Answer::json(&order),
-        Ok((None, true, position)) => match past::find(hub, id, position).await.and_then(|found| found.order) {
+        Ok((None, true, position)) => match past::find_alone(hub, id, position).await.and_then(|found| found.order) {
             // Forgotten means ended: one that seems open is from before the projection caught up.
             Some(order) if !order.state.is_open() => Answer::json(&order),
             Some(_) | None => problem::history_behind(id).into(),
@@ -214,11 +162,16 @@ pub(super) async fn list(hub: &Arc<Hub>, query: &str) -> Answer {
         Ok(filter) => filter,
         Err(problem) => return problem.into(),
     };
-    match hub.read(|inner, _| remembered(inner.core.state(), &filter)).await {
-        Ok(seen) if seen.gaps => Answer::json(&past::fill(hub, seen, filter).await),
-        Ok(seen) => Answer::json(&seen.page),
-        Err(stopping) => stopping.into(),
-    }
+    let place = match pages::place().await {
+        Ok(place) => place,
+        Err(problem) => return problem.into(),
+    };
+    let page = match hub.read(|inner, _| remembered(inner.core.state(), &filter)).await {
+        Ok(seen) if seen.gaps => past::fill(hub, seen, filter).await,
+        Ok(seen) => seen.page,
+        Err(stopping) => return stopping.into(),
+    };
+    place.json(move || page).await
 }
 
 /// What memory says of one page.
@@ -316,6 +269,10 @@ pub(super) async fn history(hub: &Arc<Hub>, id: &str) -> Answer {
         Ok(id) => id,
         Err(error) => return problem::bad_id(&error).into(),
     };
+    let place = match pages::place().await {
+        Ok(place) => place,
+        Err(problem) => return problem.into(),
+    };
     let found = hub.read(|inner, _| {
         let state = inner.core.state();
         let names: Vec<String> = state.kitchens().iter().map(|kitchen| kitchen.id.to_string()).collect();
@@ -324,24 +281,24 @@ pub(super) async fn history(hub: &Arc<Hub>, id: &str) -> Answer {
     });
     let (names, first, last) = match found.await {
         Ok((Some(known), _, _)) => known,
-        Ok((None, true, position)) => return past_history(hub, id, position).await,
+        Ok((None, true, position)) => return past_history(hub, place, id, position).await,
         Ok((None, false, _)) => return problem::refused(&balancer_core::Refused::NoSuchOrder(id)).into(),
         Err(stopping) => return stopping.into(),
     };
     let dir = hub.data_dir.clone();
     match tokio::task::spawn_blocking(move || ledger_history::read(&dir, &names, id, (first, last))).await {
-        Ok(Ok(events)) => Answer::json(&HistoryAt { history: History { id, events }, position: last }),
+        Ok(Ok(events)) => place.json(move || HistoryAt { history: History { id, events }, position: last }).await,
         Ok(Err(error)) => problem::unreadable(&error).into(),
         Err(panic) => problem::unreadable(&panic).into(),
     }
 }
 
 /// Of an order that memory has forgotten.
-async fn past_history(hub: &Arc<Hub>, id: OrderId, wanted: Position) -> Answer {
+async fn past_history(hub: &Arc<Hub>, place: Place, id: OrderId, wanted: Position) -> Answer {
     match past::find(hub, id, wanted).await {
         Some(found) if found.order.as_ref().is_some_and(|order| !order.state.is_open()) => {
             let (history, position) = (History { id, events: found.events }, found.position);
-            Answer::json(&HistoryAt { history, position })
+            place.json(move || HistoryAt { history, position }).await
         }
         Some(_) | None => problem::history_behind(id).into(),
     }
@@ -472,6 +429,8 @@ where
     if body.size_hint().lower() > limit as u64 {
         return Err(problem::too_large(limit));
     }
+    let most = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(limit).min(limit);
+    let room = room::incoming(most).await.ok_or_else(problem::no_room)?;
     let mut collecting = std::pin::pin!(Limited::new(body, limit).collect());
     // A small body has come with its head: no timer for it.
     let collected = match futures_util::poll!(collecting.as_mut()) {
@@ -479,7 +438,7 @@ where
         Poll::Pending => tokio::time::timeout(BODY_TIMEOUT, collecting).await,
     };
     match collected {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Ok(collected)) => Ok(room.around(collected.to_bytes())),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(problem::too_large(limit)),
         Ok(Err(_)) => Err(problem::body_broken()),
         Err(_) => Err(problem::body_timeout()),

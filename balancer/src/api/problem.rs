@@ -213,6 +213,18 @@ pub(super) fn too_many_connections() -> Problem {
     later(problem(503, "too_many_connections", "Too many connections", detail), limits::RETRY_AFTER)
 }
 
+/// There is no room in memory for a large body or answer.
+pub(super) fn no_room() -> Problem {
+    let detail = "too many large bodies and answers are on their way; ask for less, or later";
+    later(problem(503, "no_room", "No room for it now", detail), limits::RETRY_AFTER)
+}
+
+/// As many pages are being made, and wait to be made, as may.
+pub(super) fn too_many_pages() -> Problem {
+    let detail = "too many pages are asked for at once; nothing was done, ask again";
+    later(problem(503, "too_many_pages", "Too many pages", detail), limits::RETRY_AFTER)
+}
+
 /// A standby holds as many requests as it may.
 pub(super) fn too_many_parked() -> Problem {
     let detail = "this standby holds as many requests for the leader as it may";

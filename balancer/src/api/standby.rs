@@ -121,6 +121,7 @@ fn unanswered(why: Unanswered) -> Answer {
     match why {
         Unanswered::NoLeader => problem::no_leader().into(),
         Unanswered::Unknown => problem::unknown_outcome().into(),
+        Unanswered::NoRoom => problem::no_room().into(),
     }
 }
 
@@ -154,8 +155,13 @@ async fn tunnel(node: &Node, mut request: Request<Incoming>) -> Response {
     let ends = (hyper::upgrade::on(request), hyper::upgrade::on(opened));
     tokio::spawn(async move {
         if let (Ok(reader), Ok(leader)) = tokio::join!(ends.0, ends.1) {
-            // Whichever end goes first ends both.
-            let _ = tokio::io::copy_bidirectional(&mut TokioIo::new(reader), &mut TokioIo::new(leader)).await;
+            let (mut from_reader, mut to_reader) = tokio::io::split(TokioIo::new(reader));
+            let (mut from_leader, mut to_leader) = tokio::io::split(TokioIo::new(leader));
+            // Whichever end goes first ends both: a reader that was cut off must not keep its place by staying.
+            tokio::select! {
+                _ = tokio::io::copy(&mut from_reader, &mut to_leader) => {}
+                _ = tokio::io::copy(&mut from_leader, &mut to_reader) => {}
+            }
         }
         drop(connection);
     });

@@ -66,7 +66,7 @@ pub(super) fn delta(hub: &Hub, inner: &mut Inner, now: Now) -> Option<Frame> {
     let due = told.balancers_at + Duration::from_millis(KEEPALIVE_MS) <= now.mono && balancers != told.balancers;
     let tell_balancers = due || !same_balancers;
     let registered = (!new.is_empty()).then(|| sessions().collect());
-    let infos = new.into_iter().map(|index| views::info(inner, index)).collect();
+    let infos = new.into_iter().map(|index| views::info(inner.core.state(), index)).collect();
     let (epoch, position) = (inner.core.state().epoch(), inner.core.state().position());
     let feed = &mut inner.feed;
     let told = &mut feed.told;
@@ -105,14 +105,14 @@ fn are_same(some: &[BalancerView], others: &[BalancerView]) -> bool {
     some.iter().map(part).eq(others.iter().map(part))
 }
 
-/// Everything as it is now, for those who have just come; right after a delta, so that the next one goes on from here.
+/// Everything as it is now but what the kitchens are, for those who have just come; right after a delta, so that the next
+/// one goes on from here.
 pub(super) fn snapshot(hub: &Hub, inner: &Inner, now: Now) -> Frame {
     let (state, feed) = (inner.core.state(), &inner.feed);
     Frame {
         snapshot: Some(Box::new(views::snapshot(hub, state))),
         proof: Some(state.proof()),
         flow: feed.told.flow.clone(),
-        registered: (0..state.kitchens().len()).map(|index| views::info(inner, index)).collect(),
         kitchens: feed.told.rows.clone(),
         remarks: feed.told.remarks.all(now.wall),
         events: feed.recent.iter().cloned().collect(),

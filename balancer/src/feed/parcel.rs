@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use protocol::feed::Frame;
+use protocol::feed::{Frame, KitchenInfo};
 use tokio::sync::OnceCell;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
@@ -48,13 +48,20 @@ pub(crate) enum Parcel {
 #[derive(Debug)]
 pub(crate) struct Whole {
     frame: Frame,
+    /// What the kitchens are: copied into the frame where its text is made.
+    cards: Vec<Arc<KitchenInfo>>,
     text: OnceCell<Utf8Bytes>,
     counts: Arc<Counts>,
 }
 
 impl Whole {
-    pub(super) fn new(frame: Frame, counts: Arc<Counts>) -> Self {
-        Self { frame, text: OnceCell::new(), counts }
+    pub(super) fn new(frame: Frame, cards: Vec<Arc<KitchenInfo>>, counts: Arc<Counts>) -> Self {
+        Self { frame, cards, text: OnceCell::new(), counts }
+    }
+
+    fn encode(&self) -> Utf8Bytes {
+        let registered = self.cards.iter().map(|card| KitchenInfo::clone(card)).collect();
+        self.counts.encode(&Frame { registered, ..self.frame.clone() })
     }
 }
 
@@ -65,7 +72,7 @@ impl Parcel {
             Self::Text(text) => text,
             Self::Whole(whole) => {
                 let shared = Arc::clone(&whole);
-                let encode = move || shared.counts.encode(&shared.frame);
+                let encode = move || shared.encode();
                 let made = whole.text.get_or_init(|| async {
                     // It fails only when the process ends: then nobody reads it.
                     tokio::task::spawn_blocking(encode).await.unwrap_or_default()

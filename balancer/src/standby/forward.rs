@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Body as _;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_util::client::legacy;
@@ -33,6 +34,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::Node;
+use crate::api::room::{self, Room};
 use crate::api::routes::Verb;
 use crate::leadership::Leader;
 
@@ -125,6 +127,8 @@ pub(crate) enum Unanswered {
     NoLeader,
     /// It was sent, and what became of it is not known.
     Unknown,
+    /// It only reads, and there is no room for the answer.
+    NoRoom,
 }
 
 /// A leader that has not answered by now hangs, or its disk does: longer than any answer of a healthy one takes.
@@ -135,6 +139,8 @@ enum Tried {
     Answered(Response<Full<Bytes>>),
     /// Nothing was done.
     NotTaken,
+    /// Nothing was done, and the answer does not fit.
+    NoRoom,
     /// Perhaps it was done.
     Lost,
     /// The leader is going down; perhaps it was done.
@@ -181,6 +187,7 @@ impl Forwarder {
                     parked_until = Instant::now() + self.parked_max;
                 }
                 Tried::NotTaken => {}
+                Tried::NoRoom => return Err(Unanswered::NoRoom),
             }
             if Instant::now() + AGAIN > parked_until.min(last) {
                 return Err(nobody(sent));
@@ -213,8 +220,15 @@ impl Forwarder {
             Err(_) => return Tried::Lost,
         };
         let (mut head, body) = response.into_parts();
+        let length = body.size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(ANSWER_MAX);
+        let room = match room::outgoing(length.min(ANSWER_MAX)).await {
+            Some(room) => room,
+            None if wish.is_read() => return Tried::NoRoom,
+            // It has been done, so it must be told.
+            None => Room::default(),
+        };
         let Ok(body) = Limited::new(body, ANSWER_MAX).collect().await else { return Tried::Lost };
-        let body = body.to_bytes();
+        let body = room.around(body.to_bytes());
         drop_hop_by_hop(&mut head.headers);
         let code = code_of(head.status, &body);
         let response = Response::from_parts(head, Full::new(body));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use protocol::api::OrderPage;
 use protocol::{OrderId, Position};
 
-use super::Remembered;
+use super::{Remembered, pages};
 use crate::hub::Hub;
 use crate::projection::{self, Archive, Found};
 
@@ -16,6 +16,12 @@ use crate::projection::{self, Archive, Found};
 pub(super) async fn find(hub: &Arc<Hub>, id: OrderId, wanted: Position) -> Option<Found> {
     let dir = hub.data_dir.clone();
     tokio::task::spawn_blocking(move || projection::find(&dir, id, wanted)).await.ok().flatten()
+}
+
+/// The same for a request that is no page: it waits for its place among those that read the disk.
+pub(super) async fn find_alone(hub: &Arc<Hub>, id: OrderId, wanted: Position) -> Option<Found> {
+    let _place = pages::place().await.ok()?;
+    find(hub, id, wanted).await
 }
 
 /// Puts forgotten orders between and behind those that memory knows.
