@@ -42,6 +42,8 @@ pub const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Longer than the 5 s for which a standby parks a request while there is no leader.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// A balancer closes a connection that is idle for 75 s: ours is given up before, or a request would meet the closing.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Retries of a person's command: enough for one bad moment.
 const RESERVE: u32 = 10;
 /// Balancers that are remembered: more than a city has.
@@ -138,6 +140,7 @@ impl Client {
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(REQUEST_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .tcp_nodelay(true)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
