@@ -5,7 +5,8 @@
 //! ```
 //! Processes die and roles change during a run, so kinds are compared, the largest of each: `balancer`, `kitchen` and
 //! `up`. The rule: at the end at most 1.5 times the memory of the base and 20 MB, and at most so many more open files and
-//! threads than at the start. A run that is shorter than four minutes has its first minute as base.
+//! threads than at the start. A run that is shorter than four minutes has its first minute as base. A process that is
+//! killed takes its growth with it, so there is a bound for every moment, too.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -16,6 +17,9 @@ use crate::world::World;
 const MEMORY_PERCENT: u64 = 150;
 /// Beyond that, in KiB: an allocator keeps what a rush needed.
 const MEMORY_SLACK_KIB: u64 = 20 * 1024;
+/// What no process may take at any moment, in KiB: ten times what a city of this size needs, and far below what its guests
+/// ask for.
+const MEMORY_PEAK_KIB: u64 = 512 * 1024;
 /// Open files that a process may have more than at the start: links, pooled connections and database files come and go.
 const FILES_SLACK: u64 = 64;
 /// Threads that it may have more: a pool for blocking work is filled when it is first needed.
@@ -92,11 +96,31 @@ impl Look {
 #[derive(Debug, Default)]
 pub struct Watch {
     looks: Vec<Look>,
+    /// The most of each process, of all looks.
+    peak: BTreeMap<(Kind, String), Usage>,
 }
 
 impl Watch {
     /// Looks at every process that runs now; `at` is the column's head: `start`, `1`, `2`, ..., `end`.
     pub fn look(&mut self, world: &World, at: &str) {
+        let by_id = Self::all(world);
+        self.raise(&by_id);
+        self.looks.push(Look { at: at.into(), by_id });
+    }
+
+    /// Looks without a column: for the peak alone.
+    pub fn glance(&mut self, world: &World) {
+        self.raise(&Self::all(world));
+    }
+
+    fn raise(&mut self, by_id: &BTreeMap<(Kind, String), Usage>) {
+        for (id, usage) in by_id {
+            let peak = self.peak.entry(id.clone()).or_default();
+            *peak = peak.max(*usage);
+        }
+    }
+
+    fn all(world: &World) -> BTreeMap<(Kind, String), Usage> {
         let record = world.city.record();
         let balancers = record.balancers.into_iter().map(|one| (Kind::Balancer, one.id, one.pid));
         let inner = record.kitchens.into_iter().map(|one| (Kind::Kitchen, one.id, one.pid));
@@ -106,24 +130,21 @@ impl Watch {
         });
         let up = [(Kind::Up, "up".to_owned(), world.city.up_pid)];
         let all = balancers.chain(inner).chain(outer).chain(up);
-        let by_id = all.filter_map(|(kind, id, pid)| Some(((kind, id), Usage::of(pid)?))).collect();
-        self.looks.push(Look { at: at.into(), by_id });
+        all.filter_map(|(kind, id, pid)| Some(((kind, id), Usage::of(pid)?))).collect()
     }
 
     /// A line for each process: MB, open files and threads of each look.
     #[must_use]
     pub fn table(&self) -> String {
         let mut text = format!("{:<15}", "MB/files/thr");
-        self.looks.iter().for_each(|look| _ = write!(text, " {:>11}", look.at));
-        let ids: std::collections::BTreeSet<_> = self.looks.iter().flat_map(|look| look.by_id.keys()).collect();
-        for id in ids {
+        let heads = self.looks.iter().map(|look| look.at.as_str()).chain(["peak"]);
+        heads.for_each(|head| _ = write!(text, " {head:>11}"));
+        for (id, peak) in &self.peak {
             let _ = write!(text, "\n{:<15}", id.1);
-            for look in &self.looks {
-                let cell = look.by_id.get(id).map_or_else(
-                    || "-".to_owned(),
-                    |usage| format!("{}/{}/{}", usage.kib / 1024, usage.files, usage.threads),
-                );
-                let _ = write!(text, " {cell:>11}");
+            let cells = self.looks.iter().map(|look| look.by_id.get(id)).chain([Some(peak)]);
+            for usage in cells {
+                let cell = usage.map(|usage| format!("{}/{}/{}", usage.kib / 1024, usage.files, usage.threads));
+                let _ = write!(text, " {:>11}", cell.as_deref().unwrap_or("-"));
             }
         }
         text
@@ -132,7 +153,10 @@ impl Watch {
     /// What kept growing.
     #[must_use]
     pub fn grown(&self) -> Vec<String> {
-        [Kind::Balancer, Kind::Kitchen, Kind::Up].into_iter().flat_map(|kind| self.grown_of(kind)).collect()
+        let high = self.peak.iter().filter(|(_, peak)| peak.kib > MEMORY_PEAK_KIB);
+        let high = high.map(|((_, id), peak)| format!("{id}: {} KiB of memory, at most {MEMORY_PEAK_KIB}", peak.kib));
+        let kinds = [Kind::Balancer, Kind::Kitchen, Kind::Up].into_iter();
+        high.chain(kinds.flat_map(|kind| self.grown_of(kind))).collect()
     }
 
     fn grown_of(&self, kind: Kind) -> Vec<String> {
@@ -165,7 +189,9 @@ mod tests {
             let all = [((Kind::Balancer, "b1".to_owned()), usage(balancer))].into_iter().chain(others);
             Look { at: String::new(), by_id: all.collect() }
         };
-        Watch { looks: balancer.iter().copied().map(look).collect() }
+        let mut watch = Watch { looks: balancer.iter().copied().map(look).collect(), ..Watch::default() };
+        watch.looks.clone().iter().for_each(|look| watch.raise(&look.by_id));
+        watch
     }
 
     #[test]
@@ -184,6 +210,12 @@ mod tests {
         let grown = watch(&leaking).grown();
         assert_eq!(grown.len(), 3, "{grown:?}");
         assert!(grown[0].contains("balancers: 175104 KiB of memory at the end, at most 174080"), "{grown:?}");
+    }
+
+    #[test]
+    fn a_peak_is_found_though_it_is_over_at_the_end() {
+        let grown = watch(&[(20, 30, 4), (513, 30, 4), (60, 30, 4)]).grown();
+        assert_eq!(grown, ["b1: 525312 KiB of memory, at most 524288"]);
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub(super) async fn watch(stage: &Stage<'_>, usage: &mut Watch, load: &Load) -> 
             minutes += 1;
             usage.look(stage.world, &minutes.to_string());
             eprintln!("minute {minutes}, {} orders placed", load.placed());
+        } else {
+            usage.glance(stage.world);
         }
     }
     alerts
