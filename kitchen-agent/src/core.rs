@@ -167,6 +167,8 @@ pub enum Effect {
         /// Which lease.
         lease: LeaseName,
     },
+    /// End the connection once what was sent is out; nothing more that comes on it counts.
+    HangUp,
     /// The balancer does not let this agent in.
     Refused(Refusal),
     /// The agent has ended; it reacts to nothing more.
@@ -268,6 +270,7 @@ impl Agent {
         self.end_due_stages(now);
         self.end_waits(now);
         self.fill_stations(now);
+        self.end_if_deaf(now);
         self.beat_when_due(now);
         self.end_when_empty(now);
     }
@@ -282,7 +285,7 @@ impl Agent {
             BalancerMessage::Cook { seen, cook } => self.cook(now, seen, cook),
             BalancerMessage::Release(lease) => self.release(lease),
             BalancerMessage::Stop(lease) => self.stop_and_forget(lease),
-            BalancerMessage::Renewed { seq, lost } => self.renewed(seq, &lost),
+            BalancerMessage::Renewed { seq, lost } => self.renewed(now, seq, &lost),
             BalancerMessage::Settled { lease, stale } => self.settled(lease, stale),
             BalancerMessage::Reserve { order, for_ms } => self.reserve(now, order, for_ms),
             BalancerMessage::Unreserve { order } => self.unreserve(order),
@@ -301,7 +304,7 @@ impl Agent {
         let stage = self.due.first().map(|&(at, _)| at);
         let leaving = self.leaving.first().map(|&(at, _)| at);
         let beat = self.connected().then(|| self.beats.due());
-        [fence, stage, leaving, beat, self.closing].into_iter().flatten().min()
+        [fence, stage, leaving, beat, self.deaf_at(), self.closing].into_iter().flatten().min()
     }
 
     /// Takes out what should be done now, in sequence.

@@ -4,6 +4,7 @@
 //! queued for a connection dies with it, because the core says again what matters after the next welcome.
 
 mod patience;
+mod race;
 mod session;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::address::Address;
 use crate::core::Input;
 use crate::run::{AgentError, shown};
 use patience::{Backoff, End, Patience};
+use race::race;
 use session::Ended;
 
 /// The most turns of the loop that wait for the socket. A balancer that takes none of so many is as good as gone; with
@@ -91,6 +93,12 @@ impl Link {
         }
     }
 
+    /// Ends the connection once what is queued is out, and makes a new one.
+    pub(crate) fn hang_up(&mut self) {
+        warn!("the balancer is not heard: no heartbeat was answered for a fence");
+        self.out = None; // the session sees its queue end, and ends
+    }
+
     /// Takes a refusal; an error if trying again would be no use.
     pub(crate) fn refused(&mut self, now: Duration, refusal: Refusal) -> Result<(), AgentError> {
         if self.patience.bears(now, &refusal) {
@@ -117,13 +125,27 @@ impl Link {
     }
 }
 
-/// Connects again and again, to one address after the other, until the loop has gone.
+/// Connects again and again until the loop has gone: to whichever address answers first, and after it has ended to that
+/// behind it before the others.
 async fn keep_connected(addresses: Vec<Address>, mut backoff: Backoff, events: mpsc::Sender<Event>) {
-    for address in addresses.iter().cycle() {
-        let Ended { end, why } = match session::open(address).await {
-            Err(why) => Ended { end: End::Failed, why },
-            Ok(socket) => {
-                info!("connected to {address}");
+    let mut first = 0;
+    loop {
+        let count = addresses.len();
+        let order = (0..count).map(|step| (first + step) % count);
+        let tries = order.map(|index| {
+            let address = &addresses[index];
+            async move { session::open(address).await.map(|socket| (index, socket)).map_err(|why| (index, why)) }
+        });
+        let opened = tokio::select! {
+            opened = race(tries) => opened,
+            () = events.closed() => return,
+        };
+        // A round through all of them, or one of them.
+        let (index, Ended { end, why }, of_a_round) = match opened {
+            Err(Some((index, why))) => (index, Ended { end: End::Failed, why }, 1),
+            Err(None) => return, // the settings have at least one
+            Ok((index, socket)) => {
+                info!("connected to {}", addresses[index]);
                 let (out, outgoing) = mpsc::channel(OUTGOING_TURNS);
                 if events.send(Event::Connected(out)).await.is_err() {
                     return;
@@ -132,11 +154,12 @@ async fn keep_connected(addresses: Vec<Address>, mut backoff: Backoff, events: m
                 if events.send(Event::Lost).await.is_err() {
                     return;
                 }
-                ended
+                (index, ended, count)
             }
         };
-        let wait = backoff.after(end, addresses.len());
-        warn!("{address}: {why}; next try in {} ms", wait.as_millis());
+        first = (index + 1) % count;
+        let wait = backoff.after(end, of_a_round);
+        warn!("{}: {why}; next try in {} ms", addresses[index], wait.as_millis());
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
             () = events.closed() => return,

@@ -84,18 +84,22 @@ pub async fn run(config: Config) -> Result<(), AgentError> {
             agent.handle(now, input);
         }
         let mut messages = Vec::new();
-        let mut closed = false;
+        let (mut closed, mut hang_up) = (false, false);
         let effects: Vec<Effect> = agent.drain_effects().collect();
         for effect in effects {
             match effect {
                 Effect::Send(message) => messages.push(message),
                 Effect::RunStage { lease, stage, cook, .. } => commands.run(lease, stage, &cook, agent.city()),
                 Effect::KillStage { lease } => commands.kill(lease),
+                Effect::HangUp => hang_up = true,
                 Effect::Refused(refusal) => link.refused(now, refusal)?,
                 Effect::Closed => closed = true,
             }
         }
         link.send(messages);
+        if hang_up {
+            link.hang_up();
+        }
         if closed {
             link.close().await;
             return Ok(());

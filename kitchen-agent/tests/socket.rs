@@ -3,7 +3,7 @@
 //! Owns the little balancer. Never waits for time to pass: each test waits for a message, and a hang is its failure.
 
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use futures_util::{SinkExt, StreamExt};
@@ -187,6 +187,42 @@ async fn the_next_balancer_is_tried_when_one_is_gone_or_does_not_lead() {
     peer.say(BalancerMessage::Refused(Refusal::NotLeader)).await;
     drop(peer);
     leader.welcome().await;
+    agent.abort();
+}
+
+#[tokio::test]
+async fn silent_addresses_cost_a_fraction_of_a_lease() {
+    let (mute, half, leader) = (Balancer::listen().await, Balancer::listen().await, Balancer::listen().await);
+    let urls = [mute.url.as_str(), half.url.as_str(), leader.url.as_str()].join(",");
+    // The kernel of a frozen process accepts, and nobody answers; another one stops in the middle of its answer.
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((mut stream, _)) = half.listener.accept().await {
+            let _ = stream.write_all(b"HTTP/1.1 101 Switching Pro").await;
+            held.push(stream);
+        }
+    });
+    let began = Instant::now();
+    let agent = start(&urls, &[]);
+    leader.welcome().await;
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    agent.abort();
+    drop(mute);
+}
+
+#[tokio::test]
+async fn a_kitchen_that_hears_nothing_says_so_and_comes_back_on_a_new_connection() {
+    let balancer = Balancer::listen().await;
+    let agent = start(&balancer.url, &[]);
+    let mut peer = balancer.welcome().await;
+    let began = Instant::now();
+    let mut heard = Vec::new();
+    while let Some(Ok(Message::Binary(frame))) = within(peer.socket.next()).await {
+        heard.extend(decode::<AgentMessage>(&frame).expect("a sound frame"));
+    }
+    assert_eq!(heard.last(), Some(&AgentMessage::Deaf));
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    balancer.welcome().await;
     agent.abort();
 }
 

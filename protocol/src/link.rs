@@ -166,6 +166,9 @@ pub enum AgentMessage {
         /// Why.
         why: StayReason,
     },
+    /// The agent does not hear this balancer: no heartbeat was answered for a fence. It holds nothing more, takes nothing more
+    /// that was said on this connection, and makes a new one.
+    Deaf,
 }
 
 /// Why an order that is being cooked finishes where it is.
@@ -211,14 +214,12 @@ pub enum KeepReason {
 /// Why an agent declined an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeclineReason {
-    /// The lease was over when the order arrived.
+    /// The lease was over when the order arrived, or ended in the agent's hands.
     Late,
     /// The kitchen holds as many orders as it may.
     Full,
     /// The kitchen shuts down.
     Closing,
-    /// Its lease ended in the agent's hands: no heartbeat that names it was answered in time.
-    Fenced,
     /// Its command took longer than [`Hello::stage_timeout_ms`], and was killed.
     TimedOut,
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 use protocol::api::Health;
 
 use crate::dispatcher::Core;
-use crate::effect::Effect;
 use crate::event::{Event, KitchenNo, LossCause};
 use crate::grey::Trouble;
 use crate::input::Now;
@@ -101,23 +100,11 @@ impl Core {
             if !self.state.kitchen(number).alive || self.lost_if_silent(now, number) {
                 continue;
             }
-            if self.soft.link(number).deaf {
-                self.cut_off(number);
-            }
             let link = self.soft.link_mut(number);
             if !link.suspected && link.heard.is_none_or(|heard| now.mono >= heard + suspect) {
                 link.suspected = true;
                 self.refresh(number);
             }
-        }
-    }
-
-    /// Ends the connection of a kitchen that does not hear: it makes a new one, and until then gets nothing.
-    fn cut_off(&mut self, number: KitchenNo) {
-        self.soft.link_mut(number).deaf = false;
-        if let Some(connection) = self.soft.link(number).connection {
-            self.effects.push(Effect::Close(connection));
-            self.left(connection);
         }
     }
 

@@ -119,7 +119,6 @@ impl Core {
         link.unstarted_since = None;
         link.suspected = false;
         link.closing = false;
-        link.deaf = false;
         link.empty = false;
         // 0 is the hello of this connection: an older heartbeat would make every lease late on arrival.
         link.seq = 0;

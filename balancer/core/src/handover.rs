@@ -115,7 +115,7 @@ impl Core {
             return;
         }
         let why = match why {
-            DeclineReason::Late | DeclineReason::Full | DeclineReason::Fenced | DeclineReason::TimedOut => "full",
+            DeclineReason::Late | DeclineReason::Full | DeclineReason::TimedOut => "full",
             DeclineReason::Closing => "closing",
         };
         self.fail_move(now, id, Failure::Target(why));

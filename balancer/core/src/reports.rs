@@ -11,6 +11,7 @@ use protocol::link::{AgentMessage, BalancerMessage, DeclineReason, LeaseName};
 use protocol::{OrderId, OrderState};
 
 use crate::dispatcher::{Core, Guard};
+use crate::effect::Effect;
 use crate::event::{Event, KitchenNo, LossCause};
 use crate::input::{ConnectionId, Now};
 use crate::lease::Due;
@@ -54,6 +55,7 @@ impl Core {
             AgentMessage::ReserveRefused { order, why } => self.reserve_refused(now, number, order, why),
             AgentMessage::Paused { lease, stages_done } => self.paused(now, number, lease, stages_done),
             AgentMessage::HandoverRefused { lease, why } => self.handover_refused(now, number, lease, why),
+            AgentMessage::Deaf => self.deaf(now, number, connection),
         }
     }
 
@@ -164,10 +166,17 @@ impl Core {
         }
         let link = self.soft.link_mut(number);
         link.suspected = true;
-        link.deaf |= why == DeclineReason::Fenced;
-        link.closing |= link.deaf || why == DeclineReason::Closing;
+        link.closing |= why == DeclineReason::Closing;
         self.refresh(number);
         self.lose(now, lease.order, LossCause::Declined);
+    }
+
+    /// The agent does not hear what it is told: it has stopped whatever it held, and what was on its way it will not take.
+    /// So all of it can go elsewhere now, instead of when its leases run out; it comes back on a new connection.
+    fn deaf(&mut self, now: Now, number: KitchenNo, connection: ConnectionId) {
+        self.lose_all(now, number, LossCause::Declined);
+        self.effects.push(Effect::Close(connection));
+        self.left(connection);
     }
 
     /// Counts a late result, once however often it is repeated; an order that only the ledger knows is not counted.

@@ -44,8 +44,6 @@ pub(crate) struct Link {
     pub(crate) suspected: bool,
     /// The agent has said that it ends; nothing new until it says hello again.
     pub(crate) closing: bool,
-    /// The agent has said that it does not hear this balancer: its connection is no use, and is ended at the next tick.
-    pub(crate) deaf: bool,
     /// Its last heartbeat named nothing.
     pub(crate) empty: bool,
     /// Above the overload threshold, and not yet calm.

@@ -68,8 +68,7 @@ fn an_order_that_living_kitchens_give_back_in_mid_cooking_is_not_set_aside() {
         let number = town.core.state().order(OrderId(1)).and_then(|order| order.kitchen).expect("leased");
         let id = format!("k{}", number.0 + 1);
         town.starts(&id, 1);
-        let lease = town.lease(&id, 1);
-        town.says(&id, AgentMessage::Declined { lease, why: DeclineReason::Fenced });
+        town.says(&id, AgentMessage::Deaf);
     }
     assert!(town.news().contains("lost o1: declined"));
     assert_eq!(town.core.state().order(OrderId(1)).expect("known").strikes(), 0, "{}", town.trace());

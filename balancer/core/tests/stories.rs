@@ -205,15 +205,17 @@ fn a_kitchen_that_does_not_hear_loses_its_connection_and_gets_nothing_until_it_s
     let mut town = Town::new();
     town.open("k1", 4, 2, &["soup"]);
     town.soup();
-    let (lease, connection) = (town.lease("k1", 1), town.connection("k1"));
+    town.soup();
+    town.starts("k1", 1);
+    let connection = town.connection("k1");
     town.news();
-    town.says("k1", AgentMessage::Declined { lease, why: DeclineReason::Fenced });
-    assert_eq!(town.news(), "lost o1: declined");
-    town.says("k1", AgentMessage::Heartbeat { seq: 9, held: Vec::new() });
     town.effects.clear();
+    town.says("k1", AgentMessage::Deaf);
+    assert_eq!(town.news(), "lost o1: declined\nlost o2: declined", "begun, or still on its way");
+    assert!(town.effects.contains(&Effect::Close(connection)));
+    town.says("k1", AgentMessage::Heartbeat { seq: 9, held: Vec::new() });
     town.advance(100);
     assert_eq!(town.news(), "", "a heartbeat says that it speaks, not that it hears");
-    assert!(town.effects.contains(&Effect::Close(connection)));
     town.hello("k1", ConnectionId(901), 1, 4, 2, &["soup"]);
     assert_eq!(state(&town, 1), OrderState::Leased);
 }

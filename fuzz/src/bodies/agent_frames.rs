@@ -98,6 +98,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         AgentMessage::HandoverRefused { lease: lease(1), why: StayReason::InTheOven },
         AgentMessage::Hello(Box::new(hello(2))),
         AgentMessage::Goodbye,
+        AgentMessage::Deaf,
     ];
     let mut seeds: Vec<Vec<u8>> = day.iter().map(|message| link::encode(std::slice::from_ref(message))).collect();
     seeds.push(link::encode(&day));

@@ -1,18 +1,22 @@
 //! The rhythm: greeting a balancer, heartbeats, and what their answers renew.
 //!
-//! Owns the memory of which heartbeat was sent when and named what. Never stops an order for silence: that is the
-//! fence's ([`super::lease`]), which this file only moves.
+//! Owns the memory of which heartbeat was sent when and named what, and when a balancer that answers none is left. Never
+//! stops an order for silence before its fence ([`super::lease`]), which this file only moves.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use protocol::OrderId;
 use protocol::link::{AgentMessage, HEARTBEAT_LEASES_MAX, LeaseName, Welcome};
 
-use super::{Agent, Link};
+use super::{Agent, Effect, Link};
 
 /// The most heartbeats remembered: all that are younger than a fence, even of the largest kitchen (34 parts, 4 times a
 /// fence). One that is forgotten renews nothing, which is safe.
 const BEATS_MAX: usize = 512;
+/// So many heartbeats without an answer, and a fence of silence: the balancer is not heard any more. The count is for a
+/// process that was stopped meanwhile: it asks anew first.
+const DEAF_BEATS: u32 = 3;
 /// The fastest rhythm a balancer can ask for: below it a wrong number would keep the processor busy.
 const BEAT_MIN: Duration = Duration::from_millis(10);
 
@@ -23,8 +27,12 @@ pub(super) struct Beats {
     pub(super) seq: u64,
     greeted: Option<Duration>,
     sent: BTreeMap<u64, Beat>,
-    /// When the newest answered heartbeat of this connection was sent.
-    answered: Option<Duration>,
+    /// When the balancer was last heard to answer on this connection.
+    heard: Duration,
+    /// Heartbeats since then.
+    unanswered: u32,
+    /// When the last of those that decide has had its time for an answer.
+    doubted_until: Duration,
     due: Duration,
 }
 
@@ -66,7 +74,6 @@ impl Agent {
     pub(super) fn greet(&mut self, now: Duration) {
         self.link = Link::Greeting;
         self.beats.greeted = Some(now);
-        self.beats.answered = None;
         // Words on the old connection count for nothing.
         self.given_back.clear();
         self.send(AgentMessage::Hello(Box::new(self.config.hello())));
@@ -77,6 +84,7 @@ impl Agent {
         self.link = Link::Welcomed;
         self.timing = welcome.timing;
         self.city = Some(welcome.city);
+        self.answered(now);
         self.beat(now);
         self.repeat_progress();
         self.repeat_reports(now, Duration::ZERO);
@@ -89,10 +97,37 @@ impl Agent {
         }
     }
 
+    /// Ends a connection on which nothing is heard although this kitchen speaks. By then every lease in hand is past its
+    /// fence; the balancer gives all of them elsewhere at this word, so whatever were left is dropped.
+    pub(super) fn end_if_deaf(&mut self, now: Duration) {
+        if self.deaf_at().is_none_or(|at| at > now) {
+            return;
+        }
+        let held: Vec<OrderId> = self.held.keys().copied().collect();
+        held.into_iter().for_each(|order| self.stop(order));
+        self.send(AgentMessage::Deaf);
+        self.outbox.push(Effect::HangUp);
+        self.cut_off();
+    }
+
+    /// When [`Agent::end_if_deaf`] has something to do, unless the balancer is heard before or a heartbeat is due.
+    pub(super) fn deaf_at(&self) -> Option<Duration> {
+        let silent = self.connected() && self.beats.unanswered >= DEAF_BEATS;
+        silent.then(|| self.beats.doubted_until.max(self.beats.heard + self.fence()))
+    }
+
+    fn answered(&mut self, now: Duration) {
+        (self.beats.heard, self.beats.unanswered) = (now, 0);
+    }
+
     /// One heartbeat, in as many parts as it takes to name everything held.
     fn beat(&mut self, now: Duration) {
         self.beats.due = now + millis(self.timing.heartbeat_ms).max(BEAT_MIN);
         self.beats.forget_older_than(self.fence(), now);
+        self.beats.unanswered = self.beats.unanswered.saturating_add(1);
+        if self.beats.unanswered == DEAF_BEATS {
+            self.beats.doubted_until = self.beats.due;
+        }
         let held: Vec<LeaseName> = self.leases().map(|(lease, ..)| lease).collect();
         if held.is_empty() {
             self.beat_part(now, Vec::new());
@@ -108,7 +143,8 @@ impl Agent {
     }
 
     /// Moves the fence of each lease that the answered heartbeat named, by the time it was *sent*.
-    pub(super) fn renewed(&mut self, seq: u64, lost: &[LeaseName]) {
+    pub(super) fn renewed(&mut self, now: Duration, seq: u64, lost: &[LeaseName]) {
+        self.answered(now);
         for &lease in lost {
             self.stop_lost(lease);
         }
@@ -116,15 +152,9 @@ impl Agent {
         let Some(beat) = self.beats.sent.get_mut(&seq) else { return };
         let at = beat.at;
         let named = std::mem::take(&mut beat.named);
-        self.beats.answered = self.beats.answered.max(Some(at));
         for lease in named {
             self.move_fence(lease, at + fence);
         }
-    }
-
-    /// Whether a heartbeat was answered that is younger than a fence: then the balancer is heard, if slowly.
-    pub(super) fn hears(&self, now: Duration) -> bool {
-        self.beats.answered.is_some_and(|sent| sent + self.fence() > now)
     }
 
     pub(super) fn fence(&self) -> Duration {

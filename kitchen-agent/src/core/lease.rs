@@ -222,8 +222,7 @@ impl Agent {
                 self.stop(order);
                 // Where only the way to this kitchen is cut, its orders need not wait for their leases to run out.
                 if let Some(lease) = lease.filter(|_| self.connected()) {
-                    let why = if self.hears(now) { DeclineReason::Late } else { DeclineReason::Fenced };
-                    self.give_back(lease, why);
+                    self.give_back(lease, DeclineReason::Late);
                 }
             }
         }

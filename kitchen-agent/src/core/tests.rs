@@ -163,6 +163,7 @@ fn line(effect: &Effect) -> String {
         Effect::Send(message) => said(message),
         Effect::RunStage { lease, attempt, stage, .. } => format!("run {} try {attempt} stage {stage}", named(*lease)),
         Effect::KillStage { lease } => format!("kill {}", named(*lease)),
+        Effect::HangUp => "hang up".into(),
         Effect::Refused(refusal) => format!("refused: {refusal}"),
         Effect::Closed => "closed".into(),
     }
@@ -185,6 +186,7 @@ fn said(message: &AgentMessage) -> String {
         AgentMessage::ReleaseRefused { lease, why } => format!("keeps {}: {why:?}", named(*lease)),
         AgentMessage::Declined { lease, why } => format!("declined {}: {why:?}", named(*lease)),
         AgentMessage::Goodbye => "goodbye".into(),
+        AgentMessage::Deaf => "deaf".into(),
         AgentMessage::Reserved { order } => format!("reserved {order}"),
         AgentMessage::ReserveRefused { order, why } => format!("no place for {order}: {why:?}"),
         AgentMessage::Paused { lease, stages_done } => format!("paused {} after {stages_done}", named(*lease)),

@@ -270,8 +270,10 @@ impl Measure {
         let Some(kitchen) = row.kitchen.clone() else { return };
         for waiting in &mut self.waiting {
             let fault = &self.told.faults[waiting.fault];
-            // An agent that declines a late order or gives it back has not been lost.
-            let alive = matches!(row.cause.as_deref(), Some("declined" | "returned"));
+            // An agent that declines a late order or gives it back has not been lost, unless this is how it says that it
+            // hears nothing.
+            let given_back = matches!(row.cause.as_deref(), Some("declined" | "returned"));
+            let alive = given_back && fault.kind != Kind::CutIn.word();
             let recovered =
                 row.kind.as_deref() == Some("recover") && row.from.as_ref() == Some(&fault.target) && !alive;
             if waiting.orders.remove(&order) && recovered {

@@ -182,7 +182,7 @@ impl World {
         agent.handle(now, input);
         let effects: Vec<Effect> = agent.drain_effects().collect();
         let mut messages: Vec<AgentMessage> = Vec::new();
-        let (mut closed, mut refused) = (false, None);
+        let (mut closed, mut hang_up, mut refused) = (false, false, None);
         for effect in effects {
             self.say(|| format!("k{number} {effect:?}"));
             match effect {
@@ -199,6 +199,7 @@ impl World {
                     self.run_stage(number, lease, stage, cook.items[0].dish.0)
                 }
                 Effect::KillStage { lease } => _ = self.kitchens[number].runs.remove(&lease),
+                Effect::HangUp => hang_up = true,
                 Effect::Refused(refusal) => refused = Some(refusal),
                 Effect::Closed => closed = true,
             }
@@ -212,6 +213,11 @@ impl World {
         }
         self.schedule_wake(number);
         self.judge_agent(number);
+        if let Some(conn) = self.kitchens[number].conn.filter(|_| hang_up) {
+            self.stats.fault("deaf");
+            self.push_end(conn, true);
+            self.agent_loses(conn);
+        }
     }
 
     /// Some orders kill whoever begins to cook them, a little later.

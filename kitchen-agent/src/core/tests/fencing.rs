@@ -11,7 +11,7 @@ fn an_unanswered_agent_stops_exactly_a_fence_after_the_heartbeat_the_lease_was_g
     story.expect(&[]);
     assert_eq!(story.agent.leases().next(), Some((lease(1, 1), true, ms(2_200))));
     story.until(2_200);
-    story.expect(&["kill o1@1", "declined o1@1: Fenced"]);
+    story.expect(&["kill o1@1", "declined o1@1: Late", "deaf", "hang up"]);
     assert_eq!((story.agent.holding(), story.agent.counters().fenced), (0, 1));
 }
 
@@ -24,7 +24,9 @@ fn a_stage_that_would_end_at_the_fence_does_not_count() {
         "started o1@1 stage 0",
         "stage_done o1@1 stage 0",
         "stage_done o1@1 stage 1",
-        "declined o1@1: Fenced",
+        "declined o1@1: Late",
+        "deaf",
+        "hang up",
     ]);
     assert_eq!(story.agent.counters().fenced, 1);
 }
@@ -104,7 +106,7 @@ fn answered_heartbeats_keep_an_order_for_ever() {
 #[test]
 fn an_order_that_arrives_after_its_fence_is_declined_as_late() {
     let mut story = Story::welcomed(config());
-    story.until(2_199);
+    story.until_answered(2_199);
     story.cook_seen(1, 1, 1, SOUP);
     story.until(2_200);
     story.cook_seen(1, 2, 2, SOUP);
@@ -112,7 +114,7 @@ fn an_order_that_arrives_after_its_fence_is_declined_as_late() {
     story.cook_seen(99, 4, 4, SOUP); // a heartbeat that was never sent
     story.expect(&[
         "started o1@1 stage 0",
-        "declined o1@1: Fenced",
+        "declined o1@1: Late",
         "declined o2@2: Late",
         "declined o3@3: Late",
         "declined o4@4: Late",

@@ -95,7 +95,7 @@ fn without_a_word_and_without_renewal_the_fence_comes_before_it_would_go_on() {
     story.until_answered(1_050); // its fence is at 2.2 s
     story.hear(hand_over(1, 0));
     story.until(9_000);
-    story.expect(&["paused o1@1 after 0", "declined o1@1: Fenced"]);
+    story.expect(&["paused o1@1 after 0", "declined o1@1: Late", "deaf", "hang up"]);
     assert_eq!((story.agent.holding(), story.agent.counters().fenced), (0, 1));
 }
 
@@ -177,7 +177,7 @@ fn a_stop_ends_the_pause_and_nothing_is_left() {
     story.hear(hand_over(1, 0));
     story.hear(BalancerMessage::Stop(lease(1, 1)));
     story.trace.clear();
-    story.until(9_000);
+    story.until_answered(9_000);
     story.expect(&[]);
     assert_eq!((story.agent.holding(), story.agent.cooking(), story.agent.unsettled()), (0, 0, 0));
 }

@@ -93,12 +93,12 @@ fn what_is_not_finished_at_the_fence_of_a_cut_off_agent_is_dropped_without_a_wor
 fn an_unsettled_report_is_repeated_once_a_lease_until_it_is_settled() {
     let mut story = Story::welcomed(config());
     story.cook(1, 1, INSTANT);
-    story.until(2_499);
+    story.until_answered(2_499);
     story.expect(&["completed o1@1 in 0"]);
-    story.until(2_500);
+    story.until_answered(2_500);
     story.expect(&["completed o1@1 in 0"]);
     story.hear(BalancerMessage::Settled { lease: lease(1, 1), stale: false });
-    story.until(9_000);
+    story.until_answered(9_000);
     story.expect(&[]);
 }
 
@@ -132,4 +132,49 @@ fn a_refusal_is_handed_on_and_a_word_on_a_dead_connection_is_ignored() {
     story.cook_seen(0, 1, 1, SOUP);
     story.expect(&[]);
     assert_eq!(story.agent.holding(), 0);
+}
+
+#[test]
+fn who_hears_nothing_for_a_fence_says_so_hangs_up_and_takes_nothing_more_on_that_connection() {
+    let mut story = Story::welcomed(config());
+    story.until_answered(1_400); // the last answer came at 1.3 s
+    story.cook(1, 1, INSTANT);
+    story.trace.clear();
+    story.until(2_499);
+    story.expect(&[]);
+    story.until(2_500);
+    story.expect(&["deaf", "hang up"]);
+    assert!(!story.agent.connected());
+    story.cook(2, 2, SOUP);
+    story.until(9_000);
+    story.expect(&[]);
+    assert_eq!((story.agent.holding(), story.agent.unsettled()), (0, 1));
+    story.input(Input::Disconnected);
+    story.connect();
+    story.expect(&["hello k1", "completed o1@1 in 0"]);
+}
+
+#[test]
+fn a_balancer_that_answers_late_is_heard() {
+    let mut story = Story::welcomed(config());
+    for at in (1_000..20_000).step_by(300) {
+        story.until(at + 1_100);
+        story.hear(BalancerMessage::Renewed { seq: (at - 1_000) / 300 + 1, lost: Vec::new() });
+    }
+    story.expect(&[]);
+    assert!(story.agent.connected());
+}
+
+#[test]
+fn a_process_that_was_stopped_asks_anew_before_it_hangs_up() {
+    let mut story = Story::welcomed(config());
+    story.until_answered(1_300);
+    story.now = ms(60_000);
+    story.input(Input::Wake);
+    story.until_answered(70_000);
+    story.expect(&[]);
+    story.now = ms(90_000);
+    story.input(Input::Wake);
+    story.until(91_000);
+    story.expect(&["deaf", "hang up"]);
 }
