@@ -3,6 +3,7 @@
 //! ```text
 //! client.rs         what can be asked
 //! client/http.rs    which balancer, what is tried again    client/budget.rs  how often
+//! client/living.rs  which of several answers at all        client/race.rs    several at once
 //! client/feed.rs    the live feed, reconnecting            client/desk.rs    the console's requests
 //! ```
 //! Knows several balancers as one, and learns of further ones from `GET /status` and the feed, so that who was given one URL
@@ -13,10 +14,13 @@ pub mod desk;
 mod error;
 pub mod feed;
 mod http;
+mod living;
+mod race;
 #[cfg(test)]
 mod scripted;
 mod url;
 
+use std::collections::BTreeMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -83,6 +87,10 @@ pub struct Client {
     http: reqwest::Client,
     headers: HeaderMap,
     preferred: Arc<AtomicUsize>,
+    /// When each balancer, by its place in `urls`, was last heard to answer, since `born`.
+    heard: Arc<Mutex<BTreeMap<usize, Duration>>>,
+    /// Held by the one request that looks who lives.
+    probing: Arc<tokio::sync::Mutex<()>>,
     /// Somebody answered, or several are known: if nobody can be connected to, that will pass.
     known: Arc<AtomicBool>,
     budget: Arc<Mutex<Budget>>,
@@ -151,6 +159,8 @@ impl Client {
             http,
             headers: HeaderMap::new(),
             preferred: Arc::default(),
+            heard: Arc::default(),
+            probing: Arc::default(),
             known: Arc::new(AtomicBool::new(several)),
             budget: Arc::new(Mutex::new(Budget::new(RESERVE))),
             counts: Arc::default(),
@@ -182,6 +192,14 @@ impl Client {
             self.headers.insert(HeaderName::from_static(name), value);
         }
         self
+    }
+
+    /// Remembers that the balancer at `url` has answered.
+    fn prefer(&self, url: &str) {
+        if let Some(index) = self.all_urls().iter().position(|known| known == url) {
+            self.preferred.store(index, Ordering::Relaxed);
+            self.heard(index);
+        }
     }
 
     /// The balancers, the one that answered last first.

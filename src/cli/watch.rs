@@ -51,32 +51,26 @@ impl Watch {
 async fn follow(client: &Client, json: bool, out: &Out) -> Result<(), Failure> {
     let mut connected_once = false;
     loop {
-        for url in client.urls() {
-            match feed::Feed::connect(&url).await {
-                Ok(mut feed) => {
-                    connected_once = true;
-                    // Names the other balancers, for when this one dies; the feed itself is more important than them.
-                    let _ = client.status().await;
-                    let Some(why) = copy(&mut feed, json, out).await? else { return Ok(()) };
-                    let _ = writeln!(std::io::stderr(), "lost {url}: {why}");
-                }
-                Err(why) if !connected_once => {
-                    return Err(ClientError::Unreachable { urls: client.urls(), why }.into());
-                }
-                Err(_) => {}
+        match feed::Feed::open(client).await {
+            Ok(opened) => {
+                connected_once = true;
+                let url = opened.url.clone();
+                let Some(why) = copy(opened, json, out).await? else { return Ok(()) };
+                let _ = writeln!(std::io::stderr(), "lost {url}: {why}");
             }
+            Err(why) if !connected_once => {
+                return Err(ClientError::Unreachable { urls: client.urls(), why }.into());
+            }
+            Err(_) => {}
         }
         tokio::time::sleep(RETRY).await;
     }
 }
 
 /// Prints frames until the connection ends, and says why it did; nothing if nobody reads any more.
-async fn copy(feed: &mut feed::Feed, json: bool, out: &Out) -> Result<Option<String>, Failure> {
+async fn copy(opened: feed::Opened, json: bool, out: &Out) -> Result<Option<String>, Failure> {
+    let (mut feed, mut text) = (opened.feed, opened.text);
     loop {
-        let text = match feed.next_text().await {
-            Ok(text) => text,
-            Err(why) => return Ok(Some(why)),
-        };
         let shown = if json {
             format!("{}\n", text.trim_end())
         } else {
@@ -85,6 +79,10 @@ async fn copy(feed: &mut feed::Feed, json: bool, out: &Out) -> Result<Option<Str
         if !shown.is_empty() && out.send(shown).await.is_err() {
             return Ok(None);
         }
+        text = match feed.next_text().await {
+            Ok(text) => text,
+            Err(why) => return Ok(Some(why)),
+        };
     }
 }
 

@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
+use super::race::race;
 use super::{CONNECT_TIMEOUT, Client, ClientError};
 use crate::console::link::Signal;
 
@@ -23,6 +24,8 @@ use crate::console::link::Signal;
 const FRAME_MAX: usize = 16 * 1024 * 1024;
 /// A feed that says nothing for three keep-alives is gone, whatever its socket says.
 const SILENCE_MAX: Duration = Duration::from_millis(3 * KEEPALIVE_MS);
+/// For a connection and its first frame; the largest takes a moment to make.
+const OPEN: Duration = Duration::from_secs(5);
 /// The pause before a new try is drawn between these: soon enough to see a failover of 3 s, and spread over consoles.
 const RETRY_MIN: Duration = Duration::from_millis(250);
 const RETRY_MAX: Duration = Duration::from_secs(3);
@@ -34,7 +37,36 @@ pub struct Feed {
     socket: Socket,
 }
 
+/// A feed, and what it began with.
+pub struct Opened {
+    /// The connection.
+    pub feed: Feed,
+    /// Whose it is.
+    pub url: String,
+    /// The first frame, as it was sent.
+    pub text: String,
+    /// The same, decoded.
+    pub frame: Box<Frame>,
+}
+
 impl Feed {
+    /// Connects to whichever balancer sends a first frame first; the one that answered last has a head start.
+    ///
+    /// # Errors
+    /// Nobody did; the cause, in words.
+    pub async fn open(client: &Client) -> Result<Opened, String> {
+        let tries = client.urls().into_iter().map(|url| async {
+            let mut feed = Self::connect(&url).await?;
+            let text = feed.next_text().await?;
+            let frame = decode(&text)?;
+            Ok::<_, String>(Opened { feed, url, text, frame })
+        });
+        let opened = race(tries, OPEN).await.map_err(|why| why.unwrap_or_else(|| "no answer in time".into()))?;
+        client.prefer(&opened.url);
+        client.learn(opened.frame.balancers.iter().flatten());
+        Ok(opened)
+    }
+
     /// Connects to the balancer at `url`.
     ///
     /// # Errors
@@ -107,38 +139,33 @@ fn words(error: &Error) -> String {
 /// # Errors
 /// Nobody answered.
 pub async fn snapshot(client: &Client) -> Result<Snapshot, ClientError> {
-    let mut why = String::new();
-    for url in client.urls() {
-        match first_frame(client, &url).await {
-            Ok(snapshot) => return Ok(snapshot),
-            Err(reason) => why = reason,
-        }
-    }
-    Err(ClientError::Unreachable { urls: client.urls(), why })
-}
-
-async fn first_frame(client: &Client, url: &str) -> Result<Snapshot, String> {
-    let mut feed = Feed::connect(url).await?;
-    let frame = feed.next().await;
+    let unreachable = |why| ClientError::Unreachable { urls: client.urls(), why };
+    let Opened { feed, frame, .. } = Feed::open(client).await.map_err(unreachable)?;
     feed.close().await;
-    let frame = frame?;
-    client.learn(frame.balancers.iter().flatten());
-    frame.snapshot.map(|snapshot| *snapshot).ok_or_else(|| "the first frame has no snapshot".into())
+    frame.snapshot.map(|snapshot| *snapshot).ok_or_else(|| unreachable("the first frame has no snapshot".into()))
 }
 
 /// Follows the feed until the receiver is gone: frames, losses and new tries become signals.
 pub async fn follow(client: Client, signals: mpsc::Sender<Signal>) {
     let mut tries = 0;
     loop {
-        let urls = client.urls();
-        let url = &urls[tries % urls.len()];
+        let url = client.urls().swap_remove(0);
         if signals.send(Signal::Connecting { url: url.clone() }).await.is_err() {
             return;
         }
-        let mut got_one = false;
-        let Some(why) = follow_one(&client, url, &signals, &mut got_one).await else { return };
-        tries = if got_one { 0 } else { tries + 1 };
-        let retry_in = retry_pause(tries, urls.len(), fastrand::f64());
+        let opened = tokio::select! {
+            opened = Feed::open(&client) => opened,
+            () = signals.closed() => return,
+        };
+        tries = if opened.is_ok() { 0 } else { tries + 1 };
+        let why = match opened {
+            Ok(opened) => match follow_one(&client, &url, opened, &signals).await {
+                Some(why) => why,
+                None => return,
+            },
+            Err(why) => why,
+        };
+        let retry_in = retry_pause(tries, fastrand::f64());
         if signals.send(Signal::Lost { why, retry_in }).await.is_err() {
             return;
         }
@@ -150,11 +177,12 @@ pub async fn follow(client: Client, signals: mpsc::Sender<Signal>) {
 }
 
 /// Why the connection ended; none if nobody listens any more.
-async fn follow_one(client: &Client, url: &str, signals: &mpsc::Sender<Signal>, got_one: &mut bool) -> Option<String> {
-    let mut feed = match Feed::connect(url).await {
-        Ok(feed) => feed,
-        Err(why) => return Some(why),
-    };
+async fn follow_one(client: &Client, tried: &str, opened: Opened, signals: &mpsc::Sender<Signal>) -> Option<String> {
+    let Opened { mut feed, url, frame, .. } = opened;
+    if url != tried {
+        signals.send(Signal::Connecting { url }).await.ok()?;
+    }
+    signals.send(Signal::Frame(frame)).await.ok()?;
     loop {
         let next = tokio::select! {
             next = feed.next() => next,
@@ -165,7 +193,6 @@ async fn follow_one(client: &Client, url: &str, signals: &mpsc::Sender<Signal>, 
         };
         match next {
             Ok(frame) => {
-                *got_one = true;
                 client.learn(frame.balancers.iter().flatten());
                 signals.send(Signal::Frame(frame)).await.ok()?;
             }
@@ -174,9 +201,9 @@ async fn follow_one(client: &Client, url: &str, signals: &mpsc::Sender<Signal>, 
     }
 }
 
-/// Each balancer gets a quick try before the pauses grow.
-fn retry_pause(tries: usize, balancers: usize, drawn: f64) -> Duration {
-    let rounds = u32::try_from(tries / balancers.max(1)).unwrap_or(u32::MAX).min(8);
+/// All balancers are tried at each turn; the pauses between grow.
+fn retry_pause(tries: usize, drawn: f64) -> Duration {
+    let rounds = u32::try_from(tries / 2).unwrap_or(u32::MAX).min(8);
     let most = RETRY_MIN.saturating_mul(1 << (rounds + 1)).min(RETRY_MAX);
     RETRY_MIN + (most - RETRY_MIN).mul_f64(drawn)
 }
@@ -189,11 +216,11 @@ mod tests {
     fn pauses_grow_within_their_bounds() {
         for tries in 0..100 {
             for drawn in [0.0, 0.5, 1.0] {
-                let pause = retry_pause(tries, 2, drawn);
+                let pause = retry_pause(tries, drawn);
                 assert!((RETRY_MIN..=RETRY_MAX).contains(&pause), "{tries} {pause:?}");
             }
         }
-        assert!(retry_pause(0, 1, 1.0) < retry_pause(9, 1, 1.0));
+        assert!(retry_pause(0, 1.0) < retry_pause(9, 1.0));
     }
 
     #[test]

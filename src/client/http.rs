@@ -8,6 +8,8 @@
 //! | sent, and no answer came | again, from the budget | unknown: told as such |
 //! | 429, 502, 503, 504 | again after `Retry-After`, from the budget | told |
 //! | any other answer | told | told |
+//!
+//! Of several balancers one that is silent is passed over (`living.rs`).
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -117,22 +119,31 @@ impl Client {
         }
     }
 
-    /// Asks the balancer that answered last, then the others until one takes the request.
+    /// Asks the balancer that answered last, then the others until one takes the request; those that are silent are passed
+    /// over.
     async fn ask_each(&self, call: &Call<'_>) -> Result<Reply, Trouble> {
         let urls = self.all_urls();
-        let first = self.preferred.load(Ordering::Relaxed);
+        let mut left = self.by_preference(urls.len());
         let mut last = Trouble::Nobody("no URL given".into());
-        for step in 0..urls.len() {
-            let index = (first + step) % urls.len();
-            match self.ask(&urls[index], call).await {
-                Err(trouble) if passes_on(&trouble) => last = trouble,
-                Err(trouble @ Trouble::Silence(_)) => {
+        while !left.is_empty() {
+            let index = match self.choose(&urls, &left, call.repeatable).await {
+                Ok(index) => index,
+                Err(why) if matches!(last, Trouble::Nobody(_)) => return Err(Trouble::Nobody(why)),
+                Err(_) => break,
+            };
+            left.retain(|other| *other != index);
+            let others = if call.repeatable { left.as_slice() } else { &[] };
+            match self.wait_for(self.ask(&urls[index], call), &urls, index, others).await {
+                None => last = Trouble::Silence("no answer in time".into()),
+                Some(Err(trouble)) if passes_on(&trouble) => last = trouble,
+                Some(Err(trouble @ Trouble::Silence(_))) => {
                     self.preferred.store((index + 1) % urls.len(), Ordering::Relaxed);
                     return Err(trouble);
                 }
-                answer => {
+                Some(answer) => {
                     self.preferred.store(index, Ordering::Relaxed);
                     self.known.store(true, Ordering::Relaxed);
+                    self.heard(index);
                     return answer;
                 }
             }
@@ -198,7 +209,7 @@ fn sending_failed(error: &reqwest::Error) -> Trouble {
 }
 
 /// The innermost cause: `Connection refused (os error 111)`, not the three layers around it.
-fn cause(error: &reqwest::Error) -> String {
+pub(super) fn cause(error: &reqwest::Error) -> String {
     if error.is_timeout() && !error.is_connect() {
         return "no answer in time".into();
     }
