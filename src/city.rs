@@ -223,6 +223,8 @@ impl City {
             role,
             program: self.program.clone(),
             args,
+            first: if role == Role::Balancer { self.ledger_flags() } else { Vec::new() },
+            again: if role == Role::Balancer { vec![plan::LEDGER_EXISTS.into()] } else { Vec::new() },
             listen,
             log: log_of(&self.options.data_dir, id),
             deaths: (role == Role::Kitchen).then(|| self.deaths.clone()),
@@ -230,6 +232,11 @@ impl City {
         let keeper = Keeper::start(spec, self.changes.clone(), self.haste.0.subscribe());
         self.handle.add(&keeper.id, role, keeper.commands.clone());
         keeper
+    }
+
+    /// What a balancer is told of the ledger at its first start: the first of all may begin one.
+    fn ledger_flags(&self) -> Vec<std::ffi::OsString> {
+        if self.balancers.is_empty() { self.options.ledger.flags() } else { vec![plan::LEDGER_EXISTS.into()] }
     }
 
     fn client(&self) -> Result<Client, CityError> {

@@ -68,6 +68,10 @@ fn disk(inner: &Inner) -> Found {
             "the ledger's disk is full: read-only until there is space; what was accepted is safe, kitchens cook on"
                 .into(),
         )),
+        DiskHealth::Moved => Some((
+            "ledger_moved",
+            "the ledger was moved away: nothing is accepted until its directory is back; kitchens cook on".into(),
+        )),
         DiskHealth::Slow => Some((
             "disk_slow",
             "the ledger's disk does not answer: nothing is accepted until it does; kitchens cook on".into(),

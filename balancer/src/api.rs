@@ -202,7 +202,7 @@ async fn answer(hub: &Arc<Hub>, route: &Route, id: &str, request: Request<Incomi
         Verb::Feed => upgrade(Request::from_parts(head, body), with(Arc::clone(hub), feed::serve)),
         Verb::Link => upgrade(Request::from_parts(head, body), with(Arc::clone(hub), link::serve)),
         Verb::Healthz => Answer::text("ok\n"),
-        Verb::Readyz => Answer::text("leading\n"),
+        Verb::Readyz => ops::ready(hub),
         Verb::Metrics => ops::metrics(hub).await,
     }
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use protocol::api::{Algorithm, PolicyView, Weights};
 use protocol::city::City;
+
+use crate::ledger::{Founding, Terms};
 use protocol::host::Authority;
 
 /// Flags of `chef balancer` and of the `balancer` binary; each is an environment variable too.
@@ -50,6 +52,15 @@ pub struct Args {
     /// Other names by which this balancer is asked, as `name` or `name:port`, comma separated: behind a proxy, or in a cluster
     #[arg(long, env = "ALLOWED_HOSTS", value_delimiter = ',', value_name = "HOSTS")]
     pub allowed_hosts: Vec<String>,
+    /// Begin an empty ledger although the directory tells of an older one, whose traces are set aside
+    #[arg(long, conflicts_with_all = ["accept_older_ledger", "ledger_exists"])]
+    pub new_ledger: bool,
+    /// Go on with a ledger that is older than what lies beside it
+    #[arg(long)]
+    pub accept_older_ledger: bool,
+    /// Never begin an empty ledger: there is one, or it is waited for by starting again
+    #[arg(long)]
+    pub ledger_exists: bool,
     /// Allow a listening address beyond loopback although there is no authentication yet: anyone who reaches it commands it
     #[arg(long, env = "INSECURE_LAB")]
     pub insecure_lab: bool,
@@ -131,6 +142,17 @@ impl Args {
         let policy = self.policy();
         balancer_core::policy::check(&policy).map_err(BadConfig::BadPolicy)?;
         Ok((self.city()?, policy))
+    }
+
+    /// On which terms the ledger is opened.
+    #[must_use]
+    pub fn terms(&self) -> Terms {
+        let founding = match (self.ledger_exists, self.new_ledger) {
+            (true, _) => Founding::Never,
+            (false, true) => Founding::BesideTraces,
+            (false, false) => Founding::OnFreshGround,
+        };
+        Terms { founding, accept_older: self.accept_older_ledger, ..Terms::default() }
     }
 
     fn city(&self) -> Result<City, BadConfig> {

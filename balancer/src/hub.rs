@@ -29,7 +29,7 @@ use crate::clock::{self, LedgerClock};
 use crate::feed::{Feed, Outgoing};
 use crate::kpi::Rolling;
 use crate::leadership::Peers;
-use crate::ledger::{Durable, Encode, Health, LedgerHandle, Turn};
+use crate::ledger::{Durable, Encode, Health, LedgerHandle, Place, Turn};
 use crate::metrics::Metrics;
 use agents::Outbox;
 use cards::Cards;
@@ -130,6 +130,8 @@ pub struct Hub {
     pub started: Duration,
     /// Where the ledger is.
     pub data_dir: std::path::PathBuf,
+    /// Where the ledger's files lie; none where there are none.
+    pub(crate) place: Option<Place>,
     /// Itself and those who follow it.
     pub peers: Peers,
 }
@@ -181,7 +183,7 @@ impl Hub {
             set_aside: Vec::new(),
         };
         let (flush, timer, stalled, started) = (Notify::new(), Notify::new(), Notify::new(), clock::mono());
-        Self { inner: Mutex::new(inner), flush, timer, stalled, id, started, data_dir, peers }
+        Self { inner: Mutex::new(inner), flush, timer, stalled, id, started, data_dir, place: None, peers }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -308,7 +310,12 @@ impl Hub {
             looks.tick().await;
             let health = {
                 let inner = self.lock();
-                let health = inner.ledger.as_ref().map_or(DiskHealth::Fine, |ledger| disk_health(ledger.health()));
+                let health = match &inner.ledger {
+                    None => DiskHealth::Fine,
+                    // An idle ledger's thread looks at nothing.
+                    Some(_) if self.place.as_ref().is_some_and(|place| !place.is_here()) => DiskHealth::Moved,
+                    Some(ledger) => disk_health(ledger.health()),
+                };
                 if health == inner.core.disk() {
                     continue;
                 }
@@ -350,6 +357,7 @@ fn disk_health(health: Health) -> DiskHealth {
         Health::Fine => DiskHealth::Fine,
         Health::Slow { .. } => DiskHealth::Slow,
         Health::Full { .. } => DiskHealth::Full,
+        Health::Moved { .. } => DiskHealth::Moved,
     }
 }
 
@@ -407,6 +415,7 @@ impl Inner {
             DiskHealth::Fine => None,
             DiskHealth::Slow => Some(NoAnswer::Disk(Refused::DiskSlow)),
             DiskHealth::Full => Some(NoAnswer::Disk(Refused::DiskFull)),
+            DiskHealth::Moved => Some(NoAnswer::Disk(Refused::LedgerMoved)),
         }
     }
 

@@ -28,12 +28,15 @@ mod head;
 mod health;
 mod journal;
 mod lock;
+mod place;
 mod reader;
 mod rebuild;
 mod snapshot;
 mod sqlite;
+mod terms;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod verify;
 mod walk;
 mod writer;
@@ -48,9 +51,11 @@ pub use head::sync_head;
 pub use health::{Health, SLOW_AFTER};
 pub use journal::Journal;
 pub use lock::{Holder, lock_file};
+pub use place::{FileId, Place};
 pub use reader::Reader;
 pub use rebuild::{Rebuild, RebuildError, Rebuilt, Survey};
 pub use snapshot::{SnapshotError, newest_snapshot, write_snapshot};
+pub use terms::{Founding, Terms};
 pub use verify::{Verified, verify, walk_all};
 pub use writer::{BACKLOG_TURNS, Durable, Encode, LedgerHandle, ROW_BYTES, ROW_EVENTS, Stopped, Store, Turn, spawn};
 

@@ -116,6 +116,7 @@ struct Reign {
 async fn begin(args: &Args, node: &Node, won: Won, started: Duration) -> Result<Reign> {
     let (city, policy) = args.check()?;
     let Won { journal, followed: Followed { state, snapshot, offset_ms, .. } } = won;
+    let place = journal.place().clone();
     let (durable, released) = mpsc::unbounded_channel::<Durable<After>>();
     let ledger = ledger::spawn(
         journal,
@@ -136,6 +137,7 @@ async fn begin(args: &Args, node: &Node, won: Won, started: Duration) -> Result<
     let clock = LedgerClock::begin(state.last_at(), offset_ms);
     let mut hub = Hub::new(Core::new(state, settings), ledger, args.id.clone(), args.data_dir.clone(), peers, clock);
     hub.started = started;
+    hub.place = Some(place);
     let hub = Arc::new(hub);
     hub.inputs([Input::Lead { city: Box::new(city), policy: Box::new(policy) }]);
     hub.lock().learn_names();

@@ -6,6 +6,8 @@
 //! standby/forward.rs    a request on its way to the leader       standby/silence.rs   how long it has not answered
 //! standby/verdict.rs    whether it is lost, or only busy
 //! ```
+//! It founds nothing: it takes over the ledger that it followed, in the place where it was, or waits until that is back.
+//!
 //! Owns the way from "the lock is held" to "the lock is mine". Invariant: nothing is written, and the lock is not taken,
 //! before the kernel gave the lock; and the kernel gives it only when the process that had it has ended or let go.
 
@@ -139,13 +141,16 @@ pub(crate) async fn until_it_leads(
     on_standby: impl FnOnce(&Leader),
 ) -> Result<Won, CannotLead> {
     let dir = args.data_dir.clone();
-    match Journal::open(&dir) {
+    let file = match Journal::open_on(&dir, args.terms()) {
         Ok(journal) => return win(dir, journal, None).await,
-        Err(OpenError::InUse { holder, .. }) => tracing::info!(%holder, "the ledger has a leader: following it"),
+        Err(OpenError::InUse { holder, .. }) => {
+            tracing::info!(%holder, "the ledger has a leader: following it");
+            holder.file
+        }
         Err(error) => return Err(error.into()),
-    }
+    };
     let follower = Follower::start(dir.clone(), node.seen.clone())?;
-    let journal = watch::until_free(&dir, node, on_standby).await?;
+    let journal = watch::until_free(&dir, node, file, on_standby).await?;
     win(dir, journal, Some(follower)).await
 }
 

@@ -51,6 +51,9 @@ pub(super) struct Spec {
     pub(super) role: Role,
     pub(super) program: PathBuf,
     pub(super) args: Vec<OsString>,
+    /// Behind those, until it was ready once, and from then on.
+    pub(super) first: Vec<OsString>,
+    pub(super) again: Vec<OsString>,
     /// For a balancer; from its first `ready` on the port it then had.
     pub(super) listen: Option<String>,
     /// Gets its standard error, and a kitchen's standard output.
@@ -102,7 +105,16 @@ impl Keeper {
         let (commands, inbox) = mpsc::channel(8);
         let id = spec.id.clone();
         let task = tokio::spawn(
-            Keeping { spec, changes, inbox, haste, backoff: Backoff::default(), hold: Duration::ZERO }.run(),
+            Keeping {
+                spec,
+                changes,
+                inbox,
+                haste,
+                backoff: Backoff::default(),
+                hold: Duration::ZERO,
+                was_ready: false,
+            }
+            .run(),
         );
         Self { id, commands, task }
     }
@@ -122,6 +134,7 @@ struct Keeping {
     backoff: Backoff,
     /// The next restart waits at least so long.
     hold: Duration,
+    was_ready: bool,
 }
 
 impl Keeping {
@@ -155,7 +168,7 @@ impl Keeping {
         let mut log = OpenOptions::new().create(true).append(true).open(&self.spec.log)?;
         let _ = writeln!(log, "-- {} starts at {}", self.spec.id, protocol::WallTime::now());
         let mut command = tokio::process::Command::new(&self.spec.program);
-        command.args(&self.spec.args);
+        command.args(&self.spec.args).args(if self.was_ready { &self.spec.again } else { &self.spec.first });
         if let Some(listen) = &self.spec.listen {
             command.args(["--listen", listen]);
         }
@@ -209,6 +222,7 @@ impl Keeping {
 
     fn is_ready(&mut self, url: String) {
         self.spec.listen = url.strip_prefix("http://").map(str::to_owned).or(self.spec.listen.take());
+        self.was_ready = true;
         self.tell(Change::Ready { id: self.spec.id.clone(), url });
     }
 
@@ -330,6 +344,8 @@ mod tests {
             role: Role::Kitchen,
             program: "sleep".into(),
             args: vec!["60".into()],
+            first: Vec::new(),
+            again: Vec::new(),
             listen: None,
             log: dir.join("kitchen_1.log"),
             deaths: None,

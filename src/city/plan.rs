@@ -39,7 +39,31 @@ pub struct Options {
     pub seed: u64,
     /// Says what happens on standard error, too; else only in the log.
     pub talkative: bool,
+    /// What the first balancer is told of the ledger at its first start; later there is one.
+    pub ledger: LedgerTerms,
 }
+
+/// What an operator says of the ledger, beside `chef up`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::Args)]
+pub struct LedgerTerms {
+    /// Begin an empty ledger although the directory tells of an older one, whose traces are set aside
+    #[arg(long, conflicts_with = "accept_older_ledger")]
+    pub new_ledger: bool,
+    /// Go on with a ledger that is older than what lies beside it
+    #[arg(long)]
+    pub accept_older_ledger: bool,
+}
+
+impl LedgerTerms {
+    /// The flags of a balancer.
+    pub(super) fn flags(self) -> Vec<OsString> {
+        let flags = [(self.new_ledger, "--new-ledger"), (self.accept_older_ledger, "--accept-older-ledger")];
+        flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag.into()).collect()
+    }
+}
+
+/// What a balancer is told that must not begin a ledger: one that stands by, and every one that starts again.
+pub(super) const LEDGER_EXISTS: &str = "--ledger-exists";
 
 /// What is to be started.
 #[derive(Debug, Clone)]
@@ -207,7 +231,18 @@ mod tests {
     fn options(balancers: u16, port: u16) -> Options {
         let data_dir = PathBuf::from("/nowhere");
         let (kitchens, speed, rate, city_file, seed) = (4, 1.0, 0.0, None, 1);
-        Options { kitchens, balancers, port, data_dir, speed, rate, city_file, seed, talkative: false }
+        Options {
+            kitchens,
+            balancers,
+            port,
+            data_dir,
+            speed,
+            rate,
+            city_file,
+            seed,
+            talkative: false,
+            ledger: LedgerTerms::default(),
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use tokio::time::{Duration, timeout};
 use super::args::{DataDir, Print, Reach, duration, operator, within};
 use super::failure::Failure;
 use crate::city::control::{By, Supervisor};
-use crate::city::plan::BALANCERS_MAX;
+use crate::city::plan::{BALANCERS_MAX, LedgerTerms};
 use crate::city::{City, CityError, Options};
 use crate::client::{Client, desk, feed};
 use crate::console::color::{ColorChoice, Depth};
@@ -174,6 +174,8 @@ pub struct CityArgs {
     /// For the orders the city makes by itself
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    #[command(flatten)]
+    pub ledger: LedgerTerms,
 }
 
 /// `chef up`.
@@ -231,6 +233,7 @@ fn options(city: &CityArgs, port: u16, data_dir: PathBuf, rate: f64, talkative: 
         city_file: city.city.clone(),
         seed: city.seed,
         talkative,
+        ledger: city.ledger,
     }
 }
 

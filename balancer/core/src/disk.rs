@@ -1,6 +1,6 @@
 //! A stalled disk: nothing can become durable, so nothing new is decided until it can.
 //!
-//! While the disk is slow or full:
+//! While the disk is slow or full, or the ledger was moved away:
 //! - new orders and operators' wishes are refused with the reason;
 //! - nothing is dispatched, moved, stolen, expired or given up, and no kitchen is taken in;
 //! - what agents report is still taken: it is bounded by what they hold, and it waits for the disk with everything else;
@@ -42,6 +42,7 @@ impl Core {
             DiskHealth::Fine => None,
             DiskHealth::Slow => Some(Refused::DiskSlow),
             DiskHealth::Full => Some(Refused::DiskFull),
+            DiskHealth::Moved => Some(Refused::LedgerMoved),
         }
     }
 }

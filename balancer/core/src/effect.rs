@@ -76,6 +76,8 @@ pub enum Refused {
     DiskFull,
     #[error("the ledger's disk does not answer: nothing can be accepted until it does; what was accepted is safe")]
     DiskSlow,
+    #[error("the ledger was moved away: nothing can be accepted until its directory is back in its place")]
+    LedgerMoved,
     #[error("{order} is {state}, not in quarantine: there is nothing to release")]
     NotInQuarantine { order: OrderId, state: &'static str },
     #[error("{order} finishes in {kitchen}: {why}")]
@@ -100,7 +102,8 @@ impl Refused {
             | Self::TooManyOpen { .. }
             | Self::LineTooLong { .. }
             | Self::DiskFull
-            | Self::DiskSlow => true,
+            | Self::DiskSlow
+            | Self::LedgerMoved => true,
             Self::IdempotencyConflict { .. }
             | Self::NoSuchOrder(_)
             | Self::NoSuchKitchen(_)

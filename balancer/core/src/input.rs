@@ -196,6 +196,8 @@ pub enum DiskHealth {
     Fine,
     /// An append has been under way for a noticeable time: nothing new is decided, nothing is acknowledged.
     Slow,
+    /// The path does not lead to the ledger any more: nothing new is decided, nothing is acknowledged, until it is back.
+    Moved,
     /// There is no space: the ledger tries again, and until then everything is read-only.
     Full,
 }

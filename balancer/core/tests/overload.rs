@@ -114,7 +114,11 @@ fn the_orders_of_a_rush_wait_no_longer_than_others() {
 
 #[test]
 fn while_the_disk_stalls_nothing_new_is_decided_and_leases_go_on() {
-    for (health, why) in [(DiskHealth::Slow, Refused::DiskSlow), (DiskHealth::Full, Refused::DiskFull)] {
+    for (health, why) in [
+        (DiskHealth::Slow, Refused::DiskSlow),
+        (DiskHealth::Full, Refused::DiskFull),
+        (DiskHealth::Moved, Refused::LedgerMoved),
+    ] {
         let mut town = town();
         town.order(1, Priority::Normal, Some("known"));
         fill(&mut town, 10);

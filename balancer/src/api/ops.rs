@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use balancer_core::{Input, Now, Refused};
+use balancer_core::{DiskHealth, Input, Now, Refused};
 use hyper::HeaderMap;
 use hyper::body::Incoming;
-use protocol::api::{Migrations, PolicyChange, PolicyView, StartRush};
+use protocol::api::{Migrations, PolicyChange, PolicyView, StartRush, Status};
 use protocol::bounds;
 
 use super::answer::Answer;
@@ -132,9 +132,26 @@ pub(super) async fn proof(hub: &Arc<Hub>) -> Answer {
     seen(hub.read(|inner, _| inner.core.state().proof()).await)
 }
 
+/// A leader that can acknowledge nothing for as long as nobody puts its ledger back is not ready; a disk that is full or slow
+/// comes back by itself.
+pub(super) fn ready(hub: &Hub) -> Answer {
+    match hub.lock().core.disk() {
+        DiskHealth::Moved => problem::refused(&Refused::LedgerMoved).into(),
+        DiskHealth::Fine | DiskHealth::Slow | DiskHealth::Full => Answer::text("leading\n"),
+    }
+}
+
 pub(super) async fn status(hub: &Arc<Hub>) -> Answer {
-    let shown = Arc::clone(hub);
-    seen(hub.read(move |inner, now| views::status(&shown, inner, now)).await)
+    let look = |inner: &Inner, now: Now| views::status(hub, inner, now);
+    match hub.read(look).await {
+        // What is wrong must be seen while it is: as of the last durable position, like the metrics.
+        Err(NoAnswer::Disk(_)) => {
+            let inner = hub.lock();
+            let status = look(&inner, inner.clock.now());
+            Answer::json(&Status { position: inner.durable_position(), ..status })
+        }
+        answer => seen(answer),
+    }
 }
 
 /// Counters promise nothing to anybody, so a disk that takes nothing does not hide them: that is when they are looked at.

@@ -95,6 +95,57 @@ pub enum OpenError {
         /// Who holds the lock.
         holder: Holder,
     },
+    /// The directory, or the ledger in it, is not there any more, or another one lies in its place.
+    #[error(
+        "the ledger that was in {} is not there any more: put the directory back; nothing is made in its place. A new \
+         ledger begins with `--new-ledger`",
+        dir.display()
+    )]
+    Gone {
+        /// The data directory.
+        dir: PathBuf,
+    },
+    /// There is no ledger, but what an older one left behind.
+    #[error(
+        "there was a ledger here ({}), and there is none: put `ledger.db` and its WAL back, or begin a new one beside them \
+         with --new-ledger; the directory is {}",
+        traces.join(", "),
+        dir.display()
+    )]
+    Traces {
+        /// The data directory.
+        dir: PathBuf,
+        /// The files that say so.
+        traces: Vec<String>,
+    },
+    /// The ledger is older than something beside it.
+    #[error(
+        "the ledger ends at position {position} in epoch {epoch}, but {newer}: put the newer ledger back, or go on with this \
+         one with --accept-older-ledger; the directory is {}",
+        dir.display()
+    )]
+    Older {
+        /// The data directory.
+        dir: PathBuf,
+        /// Where it ends.
+        position: Position,
+        /// Its last epoch.
+        epoch: Epoch,
+        /// What knows of more.
+        newer: String,
+    },
+    /// The ledger is not the one that was followed, nor goes on from it.
+    #[error(
+        "the ledger in {} is not the one that was followed up to position {position}: put that one back, or start this \
+         balancer again to go on with what lies there",
+        dir.display()
+    )]
+    Another {
+        /// The data directory.
+        dir: PathBuf,
+        /// How far the other was followed.
+        position: Position,
+    },
     /// There is no ledger to read.
     #[error("there is no ledger in {}; a balancer with this --data-dir makes one", dir.display())]
     Missing {
@@ -188,6 +239,12 @@ pub enum AppendError {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// The row is durable in files that the path does not lead to any more, and the process is told to end.
+    #[error("the ledger was moved away from {}: what it took last is in the moved files, and was not acknowledged", path.display())]
+    Moved {
+        /// The database, where it was.
+        path: PathBuf,
     },
     /// An earlier append failed; nothing was written.
     #[error("an earlier append failed, so nothing more is written; start again")]

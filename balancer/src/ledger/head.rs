@@ -19,7 +19,7 @@ use protocol::{Epoch, Position};
 use super::{Chain, OpenError, Tip, sync_dir};
 
 /// Name of the file.
-const HEAD: &str = "HEAD";
+pub(super) const HEAD: &str = "HEAD";
 /// Bytes of a slot.
 const SLOT: usize = 64;
 /// Distance of the slots: blocks of their own, so that one torn write cannot hurt both.

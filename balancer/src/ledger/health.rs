@@ -18,6 +18,11 @@ pub enum Health {
         /// When that append began.
         since: Instant,
     },
+    /// The path does not lead to its files any more; what was appended is not acknowledged meanwhile.
+    Moved {
+        /// When that was first seen.
+        since: Instant,
+    },
     /// It has no space; the same row is tried again and again, and nothing is acknowledged meanwhile.
     Full {
         /// When it was first refused.
@@ -31,6 +36,7 @@ pub(super) struct Pulse {
     base: Instant,
     appending: AtomicU64,
     full: AtomicU64,
+    moved: AtomicU64,
     stopping: AtomicBool,
 }
 
@@ -40,6 +46,7 @@ impl Default for Pulse {
             base: Instant::now(),
             appending: AtomicU64::new(0),
             full: AtomicU64::new(0),
+            moved: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
         }
     }
@@ -47,6 +54,9 @@ impl Default for Pulse {
 
 impl Pulse {
     pub(super) fn health(&self) -> Health {
+        if let Some(since) = self.at(&self.moved) {
+            return Health::Moved { since };
+        }
         if let Some(since) = self.at(&self.full) {
             return Health::Full { since };
         }
@@ -72,6 +82,16 @@ impl Pulse {
     /// Says whether it was full before.
     pub(super) fn is_full_no_more(&self) -> bool {
         self.full.swap(0, Relaxed) != 0
+    }
+
+    /// Says whether it was in its place before.
+    pub(super) fn is_moved_now(&self) -> bool {
+        self.moved.compare_exchange(0, self.now(), Relaxed, Relaxed).is_ok()
+    }
+
+    /// Says whether it was away before.
+    pub(super) fn is_back(&self) -> bool {
+        self.moved.swap(0, Relaxed) != 0
     }
 
     pub(super) fn stop(&self) {

@@ -10,8 +10,10 @@ use protocol::{Epoch, Position};
 use rusqlite::Connection;
 
 use super::head::{self, Found, Head};
-use super::lock::Lock;
-use super::{AppendError, Damage, Fault, OpenError, Reader, Row, Tip, sqlite, walk};
+use super::lock::{self, Lock};
+use super::{
+    AppendError, Damage, Fault, Founding, OpenError, Place, Reader, Row, Terms, Tip, rebuild, sqlite, traces, walk,
+};
 
 /// The writing end of a ledger. Dropping it is safe; [`Journal::close`] also says what went wrong.
 #[derive(Debug)]
@@ -19,6 +21,7 @@ pub struct Journal {
     // Dropped in this order: the lock must be the last to go.
     db: Connection,
     head: Head,
+    place: Place,
     _lock: Lock,
     path: PathBuf,
     tip: Tip,
@@ -39,18 +42,32 @@ impl Journal {
     /// The directory is unusable or in use, the file is of another program or a newer one, or events are lost or
     /// changed. A ledger that is refused is left as it is.
     pub fn open(dir: &Path) -> Result<Self, OpenError> {
-        let lock = Lock::take(dir)?;
+        Self::open_on(dir, Terms::default())
+    }
+
+    /// The same, on `terms`.
+    ///
+    /// # Errors
+    /// As [`Journal::open`], and what the terms do not allow. A ledger that is refused is left as it is.
+    pub fn open_on(dir: &Path, terms: Terms) -> Result<Self, OpenError> {
+        let lock = Lock::take(dir, terms.founding != Founding::Never, terms.file)?;
+        if !sqlite::exists(dir) && !rebuild::is_broken_off(dir) {
+            may_found(dir, terms.founding)?;
+        }
         let found = head::read(dir)?;
         walk::present(dir, &found)?;
-        let db = sqlite::open_writer(dir, || walk::reached(dir, &Tip::genesis(), &found))?;
+        let db = sqlite::open_writer(dir, || Ok(walk::reached(dir, &Tip::genesis(), &found)?))?;
         let tip = check_tail(dir, &db, &found).map_err(|damage| refusal(dir, damage))?;
+        is_wanted(dir, &db, &tip, terms)?;
         settle(dir, &db)?;
         let head = Head::open(dir, found, &tip)?;
         let path = sqlite::path(dir);
+        let place = Place::of(sqlite::files(dir).into_iter().chain([lock::lock_file(dir), head.path().to_owned()]))
+            .map_err(|source| OpenError::Directory { dir: dir.to_owned(), source })?;
         if let Err(source) = sqlite::allow_checkpoint_on_close(&db, true) {
             return Err(OpenError::Database { path, doing: "set up", source });
         }
-        Ok(Self { db, head, _lock: lock, path, tip, failed: false, wal_pages: 0, short_of_space: false })
+        Ok(Self { db, head, place, _lock: lock, path, tip, failed: false, wal_pages: 0, short_of_space: false })
     }
 
     /// A second connection to the ledger in `dir` that only reads, also while a writer runs.
@@ -59,6 +76,12 @@ impl Journal {
     /// There is no ledger, or it is of another program or a newer one.
     pub fn reader(dir: &Path) -> Result<Reader, OpenError> {
         Reader::open(dir)
+    }
+
+    /// Where its files lie.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Position of the last event; 0 when there is none.
@@ -96,6 +119,14 @@ impl Journal {
         self.tip = tip;
         self.record_head()?;
         self.checkpoint(row)
+    }
+
+    /// Whether the path still leads to the files that were opened.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn in_place(&self) -> Result<(), AppendError> {
+        if self.place.is_here() { Ok(()) } else { Err(AppendError::Moved { path: self.path.clone() }) }
     }
 
     /// SQLite reports a full disk before the last frame of a commit is written: the row is not there. What it reports from
@@ -191,6 +222,50 @@ impl Journal {
     pub(super) fn database(&self) -> &Connection {
         &self.db
     }
+}
+
+fn may_found(dir: &Path, founding: Founding) -> Result<(), OpenError> {
+    let traces = traces::of_an_older(dir);
+    match founding {
+        Founding::Never => Err(OpenError::Gone { dir: dir.to_owned() }),
+        Founding::OnFreshGround if traces.is_empty() => Ok(()),
+        Founding::OnFreshGround => {
+            let known = |name: String| match head::read(dir) {
+                Ok(Found::At(tip, _)) if name == head::HEAD => format!("{name} of position {}", tip.position),
+                _ => name,
+            };
+            Err(OpenError::Traces { dir: dir.to_owned(), traces: traces.into_iter().map(known).collect() })
+        }
+        Founding::BesideTraces => make_room(dir, &traces),
+    }
+}
+
+/// Sets aside what tells of another ledger, as an operator has said.
+fn make_room(dir: &Path, names: &[String]) -> Result<(), OpenError> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let aside = traces::set_aside(dir, names).map_err(OpenError::file(dir, "set aside files in"))?;
+    tracing::warn!(files = names.join(", "), aside = %aside.display(), "set aside, as was asked for");
+    Ok(())
+}
+
+/// Whether a whole ledger is the one that the terms name, and nothing beside it knows of more.
+fn is_wanted(dir: &Path, db: &Connection, tip: &Tip, terms: Terms) -> Result<(), OpenError> {
+    if let Some(followed) = terms.follows.filter(|followed| followed.position > Position(0)) {
+        let unreadable = |source| OpenError::Database { path: sqlite::path(dir), doing: "read", source };
+        let there = sqlite::row_at(db, followed.position).map_err(unreadable)?.map(|(_, tip)| tip);
+        if there != Some(followed) {
+            return Err(OpenError::Another { dir: dir.to_owned(), position: followed.position });
+        }
+    }
+    let Some(newer) = traces::newer_than(dir, tip) else { return Ok(()) };
+    if terms.accept_older {
+        let snapshots = traces::snapshots_behind(dir, tip);
+        let names = traces::that_know_more().map(str::to_owned).chain(snapshots).collect::<Vec<_>>();
+        return make_room(dir, &names);
+    }
+    Err(OpenError::Older { dir: dir.to_owned(), position: tip.position, epoch: tip.epoch, newer })
 }
 
 /// The two ways in which a system says that there is no space.

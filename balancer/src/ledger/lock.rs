@@ -5,10 +5,11 @@
 
 use std::fmt;
 use std::fs::{self, File, TryLockError};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::OpenError;
+use super::place::FileId;
 
 /// Name of the file.
 const LOCK: &str = "LOCK";
@@ -24,6 +25,8 @@ pub fn lock_file(dir: &Path) -> PathBuf {
 pub struct Holder {
     /// The process, unless it had no time yet to write its number.
     pub pid: Option<u32>,
+    /// The file that it has locked.
+    pub file: FileId,
 }
 
 impl fmt::Display for Holder {
@@ -42,21 +45,31 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// Makes the directory if there is none, and takes its lock or says who has it.
-    pub(super) fn take(dir: &Path) -> Result<Self, OpenError> {
-        let unusable = |source| OpenError::Directory { dir: dir.to_owned(), source };
-        fs::create_dir_all(dir).map_err(unusable)?;
+    /// Takes the lock of `dir`, or says who has it. Makes directory and file if there are none and `may_make`; takes only
+    /// `this` file, if one is named.
+    pub(super) fn take(dir: &Path, may_make: bool, this: Option<FileId>) -> Result<Self, OpenError> {
+        let gone = |source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound if !may_make => OpenError::Gone { dir: dir.to_owned() },
+            _ => OpenError::Directory { dir: dir.to_owned(), source },
+        };
+        if may_make {
+            fs::create_dir_all(dir).map_err(gone)?;
+        }
         let mut options = File::options();
         let mut file =
-            options.read(true).write(true).create(true).truncate(false).open(dir.join(LOCK)).map_err(unusable)?;
+            options.read(true).write(true).create(may_make).truncate(false).open(dir.join(LOCK)).map_err(gone)?;
+        let id = FileId::of(&file.metadata().map_err(gone)?);
+        if this.is_some_and(|this| this != id) {
+            return Err(OpenError::Gone { dir: dir.to_owned() });
+        }
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(OpenError::InUse { dir: dir.to_owned(), holder: holder(&mut file) });
+                return Err(OpenError::InUse { dir: dir.to_owned(), holder: holder(&mut file, id) });
             }
-            Err(TryLockError::Error(source)) => return Err(unusable(source)),
+            Err(TryLockError::Error(source)) => return Err(gone(source)),
         }
-        write_pid(&mut file).map_err(unusable)?;
+        write_pid(&mut file).map_err(gone)?;
         Ok(Self { file })
     }
 }
@@ -68,15 +81,15 @@ impl Drop for Lock {
     }
 }
 
-fn write_pid(file: &mut File) -> std::io::Result<()> {
+fn write_pid(file: &mut File) -> io::Result<()> {
     file.set_len(0)?;
     writeln!(file, "{}", std::process::id())
 }
 
-fn holder(file: &mut File) -> Holder {
+fn holder(file: &mut File, id: FileId) -> Holder {
     let mut text = String::new();
     let read = file.read_to_string(&mut text);
-    Holder { pid: read.ok().and_then(|_| text.trim().parse().ok()) }
+    Holder { pid: read.ok().and_then(|_| text.trim().parse().ok()), file: id }
 }
 
 #[cfg(test)]
@@ -86,13 +99,30 @@ mod tests {
     #[test]
     fn the_second_opener_learns_who_was_first() {
         let dir = tempfile::tempdir().expect("dir");
-        let first = Lock::take(dir.path()).expect("free");
-        let error = Lock::take(dir.path()).expect_err("held");
+        let first = Lock::take(dir.path(), true, None).expect("free");
+        let error = Lock::take(dir.path(), true, None).expect_err("held");
         let OpenError::InUse { holder, .. } = &error else { panic!("{error}") };
         assert_eq!(holder.pid, Some(std::process::id()));
         assert!(error.to_string().contains("--data-dir"), "{error}");
         drop(first);
-        Lock::take(dir.path()).expect("free again");
+        Lock::take(dir.path(), true, None).expect("free again");
+    }
+
+    #[test]
+    fn who_may_make_nothing_finds_nothing_and_makes_nothing() {
+        let root = tempfile::tempdir().expect("dir");
+        let dir = root.path().join("data");
+        assert!(matches!(Lock::take(&dir, false, None), Err(OpenError::Gone { .. })));
+        assert!(!dir.exists());
+        let first = Lock::take(&dir, true, None).expect("made");
+        let id = FileId::at(&lock_file(&dir)).expect("it lies there");
+        assert!(matches!(Lock::take(&dir, false, Some(id)), Err(OpenError::InUse { .. })));
+        fs::rename(&dir, root.path().join("away")).expect("moved");
+        fs::create_dir(&dir).expect("made");
+        fs::write(lock_file(&dir), "").expect("written");
+        let error = Lock::take(&dir, false, Some(id)).expect_err("another file of that name");
+        assert!(matches!(error, OpenError::Gone { .. }), "{error}");
+        drop(first);
     }
 
     #[test]
@@ -100,9 +130,9 @@ mod tests {
         let dir = tempfile::tempdir().expect("dir");
         let file = dir.path().join("menu");
         fs::write(&file, "soup").expect("file");
-        let error = Lock::take(&file).expect_err("not a directory");
+        let error = Lock::take(&file, true, None).expect_err("not a directory");
         assert!(matches!(error, OpenError::Directory { .. }), "{error}");
-        let error = Lock::take(&file.join("below")).expect_err("not a directory");
+        let error = Lock::take(&file.join("below"), true, None).expect_err("not a directory");
         assert!(error.to_string().contains("menu/below"), "{error}");
     }
 }

@@ -17,6 +17,11 @@ use super::{Damage, OpenError, ReadError, Row, Tip, reader, snapshot, sqlite, sy
 
 /// Where the new files are made.
 pub(super) const DRAFT: &str = "repair.tmp";
+
+/// Whether a repair was broken off between its renames: the new database lies in its draft.
+pub(super) fn is_broken_off(dir: &Path) -> bool {
+    sqlite::path(&dir.join(DRAFT)).exists()
+}
 /// Rows in one transaction of the copy.
 const ROWS_AT_ONCE: usize = 1_000;
 /// The files that are put aside; the first one first, because nothing can be opened without it.
@@ -111,7 +116,7 @@ impl Rebuild {
         if !sqlite::path(dir).exists() && !dir.join(DRAFT).exists() {
             return Err(OpenError::Missing { dir: dir.to_owned() }.into());
         }
-        Ok(Self { _lock: Lock::take(dir)?, dir: dir.to_owned() })
+        Ok(Self { _lock: Lock::take(dir, false, None)?, dir: dir.to_owned() })
     }
 
     /// Walks the ledger and gives each whole row behind `to` to `dropped`.

@@ -65,7 +65,11 @@ pub fn newest_snapshot(dir: &Path, journal: &Reader) -> Option<(Tip, Vec<u8>)> {
 }
 
 fn path(dir: &Path, position: Position) -> PathBuf {
-    dir.join(format!("snapshot-{position}.bin"))
+    dir.join(name(position))
+}
+
+pub(super) fn name(position: Position) -> String {
+    format!("snapshot-{position}.bin")
 }
 
 /// Under another name first, so that a snapshot is never seen half written.
@@ -96,7 +100,7 @@ fn prune(dir: &Path, newest: Position) {
 }
 
 /// Positions of the snapshots in `dir`, newest first.
-fn positions(dir: &Path) -> Vec<Position> {
+pub(super) fn positions(dir: &Path) -> Vec<Position> {
     let position = |entry: io::Result<fs::DirEntry>| {
         let name = entry.ok()?.file_name();
         let digits = name.to_str()?.strip_prefix("snapshot-")?.strip_suffix(".bin")?;

@@ -38,12 +38,22 @@ pub(super) fn path(dir: &Path) -> PathBuf {
     dir.join(LEDGER)
 }
 
+/// Whether there is one that holds anything.
+pub(super) fn exists(dir: &Path) -> bool {
+    std::fs::metadata(path(dir)).is_ok_and(|file| file.len() > 0)
+}
+
+/// The database and its WAL, which are there as long as it is open to write.
+pub(super) fn files(dir: &Path) -> [PathBuf; 2] {
+    [path(dir), dir.join(format!("{LEDGER}-wal"))]
+}
+
 /// Opens the database to write, and makes it if there is none and `may_create` agrees.
 ///
 /// A close leaves the WAL as it is until [`allow_checkpoint_on_close`]: who refuses a ledger must not change it.
 pub(super) fn open_writer(
     dir: &Path,
-    may_create: impl FnOnce() -> Result<(), Damage>,
+    may_create: impl FnOnce() -> Result<(), OpenError>,
 ) -> Result<Connection, OpenError> {
     let path = path(dir);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -104,7 +104,7 @@ pub(super) fn reached(dir: &Path, tip: &Tip, head: &Found) -> Result<(), Damage>
 /// All is lost.
 pub(super) fn present(dir: &Path, head: &Found) -> Result<(), Damage> {
     let bytes = std::fs::metadata(sqlite::path(dir)).map_or(0, |file| file.len());
-    if bytes == 0 && sqlite::path(&dir.join(super::rebuild::DRAFT)).exists() {
+    if bytes == 0 && super::rebuild::is_broken_off(dir) {
         return Err(damage(dir, Position(1), Fault::RepairBrokenOff));
     }
     if bytes == 0 { reached(dir, &Tip::genesis(), head) } else { Ok(()) }

@@ -30,6 +30,9 @@ pub const BACKLOG_TURNS: usize = 4_096;
 /// Between two tries of a row on a full disk: soon enough to be unnoticed once there is space, and no load until then.
 const FULL_RETRY: Duration = Duration::from_millis(200);
 
+/// Between two looks for a ledger that was moved away.
+const MOVED_RETRY: Duration = Duration::from_millis(50);
+
 /// What the thread writes to.
 pub trait Store: Send + 'static {
     /// Position of the last event.
@@ -40,6 +43,14 @@ pub trait Store: Send + 'static {
     /// [`AppendError::Full`]: the row is not there, and may be appended again. Any other: whether the row is durable is
     /// unknown, and nothing more may be appended.
     fn append(&mut self, row: &Row) -> Result<(), AppendError>;
+    /// Whether the files lie where they did. Looked at after each append and before anybody hears of it, so that nothing
+    /// is acknowledged which is in no ledger that can be found.
+    ///
+    /// # Errors
+    /// They do not: the row is durable in files that were moved away.
+    fn in_place(&self) -> Result<(), AppendError> {
+        Ok(())
+    }
     /// Ends the work in good order.
     ///
     /// # Errors
@@ -54,6 +65,10 @@ impl Store for Journal {
 
     fn append(&mut self, row: &Row) -> Result<(), AppendError> {
         Self::append(self, row)
+    }
+
+    fn in_place(&self) -> Result<(), AppendError> {
+        Self::in_place(self)
     }
 
     fn close(self) -> Result<(), AppendError> {
@@ -248,7 +263,7 @@ impl<S: Store, E: Encode, T> Writer<S, E, T> {
         }
         let began = Instant::now();
         self.pulse.begins();
-        let appended = self.append();
+        let appended = self.append().and_then(|()| self.until_in_place());
         self.pulse.ends();
         appended.map(|()| began.elapsed())
     }
@@ -269,6 +284,27 @@ impl<S: Store, E: Encode, T> Writer<S, E, T> {
                         tracing::info!(position = %self.row.last(), "there is space again");
                     }
                     return other;
+                }
+            }
+        }
+    }
+
+    /// Holds back what is durable for as long as it cannot be found, or until the process is told to end.
+    fn until_in_place(&self) -> Result<(), AppendError> {
+        loop {
+            match self.store.in_place() {
+                Err(moved) if self.pulse.is_stopping() => return Err(moved),
+                Err(moved) => {
+                    if self.pulse.is_moved_now() {
+                        tracing::error!(error = %moved, "nothing is acknowledged until it is back");
+                    }
+                    std::thread::park_timeout(MOVED_RETRY);
+                }
+                Ok(()) => {
+                    if self.pulse.is_back() {
+                        tracing::info!(position = %self.row.last(), "the ledger is back in its place");
+                    }
+                    return Ok(());
                 }
             }
         }

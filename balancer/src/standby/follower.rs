@@ -14,7 +14,7 @@ use protocol::{Epoch, Position};
 use tokio::sync::watch;
 
 use crate::clock;
-use crate::ledger::{Journal, ReadError, Reader};
+use crate::ledger::{Journal, ReadError, Reader, Tip};
 use crate::recovery::{self, BadLedger};
 
 /// Between two looks at the journal. A look that finds nothing is one indexed query of some 20 us, so this costs a
@@ -32,6 +32,8 @@ pub(crate) struct Seen {
     pub(crate) epoch: Epoch,
     /// The end of the journal was reached at least once.
     pub(crate) caught_up: bool,
+    /// The end of the last row that was applied: what this balancer takes over holds it, or is another ledger.
+    pub(crate) tip: Option<Tip>,
 }
 
 /// A state at the end of a journal, and the means to follow it on.
@@ -51,7 +53,10 @@ impl Followed {
     pub(crate) fn begin(dir: &Path) -> Result<Self, BadLedger> {
         let (state, snapshot) = recovery::replay(dir)?;
         let reader = Journal::reader(dir).map_err(ReadError::from)?;
-        Ok(Self { state, snapshot, offset_ms: None, reader })
+        let mut followed = Self { state, snapshot, offset_ms: None, reader };
+        // Where the reader stands is known once it has read on from there.
+        recovery::fold(&mut followed.reader, followed.state.position(), &mut followed.state)?;
+        Ok(followed)
     }
 
     /// Applies what has been written since.
@@ -67,7 +72,9 @@ impl Followed {
     }
 
     fn seen(&self) -> Seen {
-        Seen { position: self.state.position(), epoch: self.state.epoch(), caught_up: true }
+        let position = self.state.position();
+        let tip = Some(self.reader.reached()).filter(|tip| tip.position == position);
+        Seen { position, epoch: self.state.epoch(), caught_up: true, tip }
     }
 }
 

@@ -41,8 +41,11 @@ pub(super) enum Word {
 /// Asks until nobody listens.
 pub(super) async fn ask_forever(dir: PathBuf, node: Arc<Node>, words: Sender<Word>) {
     let client = client(1);
+    let mut known = None;
     loop {
-        let Some(leader) = Leader::read(&dir) else {
+        // A leader whose directory was moved away still answers: it is asked where it was, or its silence would be our own.
+        known = Leader::read(&dir).or(known);
+        let Some(leader) = known.clone() else {
             tokio::time::sleep(LOOK).await;
             continue;
         };

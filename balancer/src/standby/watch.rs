@@ -23,7 +23,7 @@ use super::process::Process;
 use super::silence::Silence;
 use super::verdict::Verdict;
 use crate::leadership::Leader;
-use crate::ledger::{Journal, OpenError};
+use crate::ledger::{FileId, Journal, OpenError, Terms};
 
 /// Between two looks: a leader that ends in good order is followed so soon.
 const LOOK: Duration = Duration::from_millis(50);
@@ -34,6 +34,7 @@ const COMPLAIN: Duration = Duration::from_secs(10);
 pub(super) async fn until_free(
     dir: &Path,
     node: &Arc<Node>,
+    file: FileId,
     on_standby: impl FnOnce(&Leader),
 ) -> Result<Journal, OpenError> {
     let (sender, mut words) = mpsc::channel(4);
@@ -43,10 +44,17 @@ pub(super) async fn until_free(
     let mut watch = Watch::new(dir, node);
     let mut on_standby = Some(on_standby);
     let opened = loop {
-        match Journal::open(dir) {
+        match Journal::open_on(dir, Terms::following(Some(file), node.seen().tip)) {
             Err(OpenError::InUse { holder, .. }) => watch.is_held_by(holder.pid),
-            // Nothing was taken: out of descriptors, most likely, and others may end meanwhile.
-            Err(error @ OpenError::Directory { .. }) => watch.cannot_look(&error),
+            // Nothing was taken. Out of descriptors, most likely, and others may end meanwhile; or the ledger that was
+            // followed is not there: then it is waited for.
+            Err(
+                error @ (OpenError::Directory { .. }
+                | OpenError::Gone { .. }
+                | OpenError::Another { .. }
+                | OpenError::Traces { .. }
+                | OpenError::Older { .. }),
+            ) => watch.cannot_look(&error),
             opened => break opened,
         }
         tokio::select! {

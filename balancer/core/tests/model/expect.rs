@@ -53,7 +53,7 @@ impl Bench {
             Command::Goodbye(kitchen) => _ = self.says(kitchen, AgentMessage::Goodbye),
             Command::Pass { ms, beats } => self.pass(ms, beats),
             Command::Disk(n) => {
-                self.disk = [DiskHealth::Fine, DiskHealth::Slow, DiskHealth::Full][usize::from(n)];
+                self.disk = [DiskHealth::Fine, DiskHealth::Slow, DiskHealth::Full, DiskHealth::Moved][usize::from(n)];
                 self.give(Input::Disk(self.disk));
             }
             Command::Restart => self.restart(),
@@ -67,6 +67,7 @@ impl Bench {
             DiskHealth::Fine => return Some((out, reply)),
             DiskHealth::Slow => assert_eq!(reply, Err(Refused::DiskSlow)),
             DiskHealth::Full => assert_eq!(reply, Err(Refused::DiskFull)),
+            DiskHealth::Moved => assert_eq!(reply, Err(Refused::LedgerMoved)),
         }
         assert!(out.events.is_empty(), "a wish came through a stalled disk: {:?}", out.events);
         None

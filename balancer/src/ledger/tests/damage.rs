@@ -127,11 +127,10 @@ fn a_refusal_says_what_is_lost_and_what_to_do() {
     let dir = tempfile::tempdir().expect("dir");
     drop(filled(dir.path(), &rows(3)));
     fs::remove_file(sqlite::path(dir.path())).expect("remove");
-    let damage = refused(dir.path());
-    assert_eq!(damage.position, Position(1));
-    let text = OpenError::from(damage).to_string();
-    assert!(text.contains("position 1: events were lost up to position 3"), "{text}");
-    assert!(text.contains("chef verify --data-dir"), "{text}");
+    let refused = Journal::open(dir.path()).expect_err("there was one");
+    assert!(matches!(refused, OpenError::Traces { .. }), "{refused}");
+    let text = refused.to_string();
+    assert!(text.contains("HEAD of position 3") && text.contains("--new-ledger"), "{text}");
     assert!(!sqlite::path(dir.path()).exists(), "nothing was put in its place");
 }
 
