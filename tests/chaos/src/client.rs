@@ -23,6 +23,8 @@ use crate::record::{Line, Recorder};
 
 /// A stopped balancer's kernel still takes connections; a customer does not wait longer than this for words.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
+/// A crowd of customers leaves no connections behind: what is open in a calm is the balancer's own doing.
+const IDLE_MAX: Duration = Duration::from_secs(3);
 /// An order is tried so long.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -103,7 +105,8 @@ impl Client {
     /// There is none.
     pub fn new(urls: Vec<String>) -> Result<Self> {
         ensure!(!urls.is_empty(), "no balancer to talk to");
-        let http = reqwest::Client::builder().connect_timeout(ANSWER_MAX).timeout(ANSWER_MAX).build()?;
+        let http = reqwest::Client::builder().connect_timeout(ANSWER_MAX).timeout(ANSWER_MAX);
+        let http = http.pool_idle_timeout(IDLE_MAX).build()?;
         Ok(Self { http, urls })
     }
 
