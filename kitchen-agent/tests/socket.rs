@@ -83,7 +83,7 @@ impl Peer {
     async fn cook(&mut self, order: u64) -> LeaseName {
         let lease = LeaseName { order: OrderId(order), token: FencingToken { epoch: Epoch(1), counter: order } };
         let items = vec![Item { dish: DishNo(0), quantity: 1 }];
-        let cook = Cook { lease, attempt: 1, from_stage: 0, priority: Priority::Normal, items };
+        let cook = Cook { lease, attempt: 1, from_stage: 0, priority: Priority::Normal, ages_in_ms: 60_000, items };
         self.say(BalancerMessage::Cook { seen: 1, cook }).await;
         lease
     }

@@ -235,6 +235,9 @@ pub struct Cook {
     pub from_stage: u8,
     /// Whether it goes before others that wait.
     pub priority: Priority,
+    /// After so long in this kitchen, in milliseconds, it has waited its share and ranks with high priority; among equals
+    /// the older order goes first.
+    pub ages_in_ms: u32,
     /// What to cook.
     pub items: Vec<Item>,
 }

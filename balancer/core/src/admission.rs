@@ -72,9 +72,10 @@ impl Core {
         };
         let waiting = self.waiting();
         match self.soft.line_limit {
-            Some(limit) if waiting >= limit.saturating_mul(patience) => {
-                Err(Refused::LineTooLong { waiting, wait_ms: self.wait_ms() })
-            }
+            Some(limit) if waiting >= limit.saturating_mul(patience) => Err(match self.soft.vitals.rate_milli {
+                Some(_) => Refused::LineTooLong { waiting, wait_ms: self.wait_ms() },
+                None => Refused::NobodyCooks { waiting },
+            }),
             Some(_) | None => Ok(()),
         }
     }
@@ -87,18 +88,24 @@ impl Core {
         Line { limit, wait: Duration::from_millis(self.wait_ms()) }
     }
 
-    /// How long the line may be by the time it takes: what the fleet cooks in [`PolicyView::max_wait_ms`]. Kept as it was
-    /// while no kitchen is alive, so that a short outage refuses nothing that would be fine a second later.
+    /// How long the line may be by the time it takes: what the fleet cooks in [`PolicyView::max_wait_ms`], and
+    /// [`limits::LINE_MIN`] while nobody knows of a kitchen that will cook it. Without a bound on waiting there is none
+    /// here either, also before the first kitchen: who uses the line as a queue fills it before the kitchens come.
     ///
     /// [`PolicyView::max_wait_ms`]: protocol::api::PolicyView::max_wait_ms
     pub(crate) fn measure_line(&mut self) {
-        let max_wait_ms = self.state.policy.as_ref().map_or(0, |policy| policy.max_wait_ms);
+        let max_wait_ms = self.max_wait_ms();
         let vitals = self.soft.vitals;
-        self.soft.line_limit = vitals.rate_milli.filter(|_| max_wait_ms > 0).map(|rate_milli| {
-            let cooked = rate_milli.saturating_mul(max_wait_ms) / 1_000_000;
+        self.soft.line_limit = (max_wait_ms > 0).then(|| {
+            let cooked = vitals.rate_milli.map_or(0, |rate_milli| rate_milli.saturating_mul(max_wait_ms) / 1_000_000);
             let least = vitals.places.saturating_mul(2).max(limits::LINE_MIN as u64);
             usize::try_from(cooked.max(least)).unwrap_or(usize::MAX)
         });
+    }
+
+    /// The bound on waiting in force, in milliseconds; 0 for none.
+    pub(crate) fn max_wait_ms(&self) -> u64 {
+        self.state.policy.as_ref().map_or(0, |policy| policy.max_wait_ms)
     }
 
     /// Orders that are not being cooked yet.
@@ -106,7 +113,7 @@ impl Core {
         self.state.queued() + usize::try_from(self.state.counts.leased).unwrap_or(usize::MAX)
     }
 
-    /// What a new order would wait for a station, in milliseconds; 0 while nobody knows how fast orders are cooked.
+    /// What a new order would wait for a station, in milliseconds; 0 while there is nobody to wait for.
     fn wait_ms(&self) -> u64 {
         let rate_milli = self.soft.vitals.rate_milli.unwrap_or(u64::MAX).max(1);
         (self.waiting() as u64).saturating_mul(1_000_000) / rate_milli

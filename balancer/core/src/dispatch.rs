@@ -9,7 +9,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use protocol::link::{BalancerMessage, Cook, LeaseName};
-use protocol::{FencingToken, OrderId, OrderState};
+use protocol::{FencingToken, OrderId, OrderState, Priority};
 
 use crate::dispatcher::{Core, Guard, decision_slot};
 use crate::effect::Effect;
@@ -29,10 +29,12 @@ enum Choice {
 }
 
 impl Core {
-    /// Gives waiting orders to free places, the most urgent and then the oldest first.
+    /// Gives waiting orders to free places: high priority and who has waited its share before the others, the oldest first.
     pub(crate) fn dispatch_waiting(&mut self, now: Now) {
         while self.soft.leads && !self.is_disk_stalled() && self.soft.routing.open_places() > 0 {
-            let Some(first) = self.soft.holds.next(&self.state.queue) else { return };
+            let (share, orders) = (self.aged_after(), &self.state.orders);
+            let is_aged = |id| orders.get(id).is_some_and(|order| age(now, order) >= share);
+            let Some(first) = self.soft.holds.next(&self.state.queue, is_aged) else { return };
             let id = first.1;
             let Some(order) = self.state.orders.get(id) else { return };
             if self.without(Guard::Reassignment) && order.attempt > 0 {
@@ -53,6 +55,15 @@ impl Core {
             if self.state.queue.contains(&first) {
                 return;
             }
+        }
+    }
+
+    /// After so many milliseconds a normal order ranks with high ones: half of what it may wait.
+    fn aged_after(&self) -> u64 {
+        match self.max_wait_ms() {
+            _ if self.without(Guard::Ageing) => u64::MAX,
+            0 => u64::try_from(limits::AGED_AFTER.as_millis()).unwrap_or(u64::MAX),
+            max_wait_ms => max_wait_ms / 2,
         }
     }
 
@@ -98,21 +109,31 @@ impl Core {
         self.soft.routing.explain(slot, (id, kitchen, now.wall), weights, (&order.items, order.zone), avoided);
         let token = FencingToken { epoch: self.state.epoch, counter: self.state.last_token.counter + 1 };
         self.emit(now, Event::Leased { order: id, kitchen, token, cause });
-        self.tell_cook(id, kitchen);
+        self.tell_cook(now, id, kitchen);
     }
 
-    pub(crate) fn tell_cook(&mut self, id: OrderId, kitchen: KitchenNo) {
+    pub(crate) fn tell_cook(&mut self, now: Now, id: OrderId, kitchen: KitchenNo) {
         let link = self.soft.link(kitchen);
         let (Some(connection), Some(order)) = (link.connection, self.state.orders.get(id)) else { return };
+        let ages_in_ms = match order.priority {
+            Priority::High => 0,
+            Priority::Normal => self.aged_after().saturating_sub(age(now, order)),
+        };
         let cook = Cook {
             lease: LeaseName { order: id, token: order.token },
             attempt: order.attempt,
             from_stage: if self.without(Guard::Checkpoint) { 0 } else { order.stages_done },
             priority: order.priority,
+            ages_in_ms: u32::try_from(ages_in_ms).unwrap_or(u32::MAX),
             items: order.items.clone(),
         };
         self.effects.push(Effect::Tell(connection, BalancerMessage::Cook { seen: link.seq, cook }));
     }
+}
+
+/// For how long the order has been accepted, in milliseconds.
+fn age(now: Now, order: &Order) -> u64 {
+    now.wall.ms_since(order.placed_at)
 }
 
 /// The order's place in the line.

@@ -38,6 +38,8 @@ pub enum Guard {
     DrainProof,
     /// A handover leases to the target only after the source has paused; without it two kitchens cook at once.
     PauseFirst,
+    /// A normal order that has waited its share ranks with high ones; without it a stream of those keeps it for ever.
+    Ageing,
     /// A kitchen is told to go on from the checkpoint in the ledger; without it every attempt begins at the first stage.
     Checkpoint,
     /// A stage that takes far too long ends, with all that its kitchen holds; without it a hung kitchen keeps its orders.

@@ -72,6 +72,8 @@ pub enum Refused {
     NoRush,
     #[error("an order would wait about {wait_ms} ms for a station ({waiting} wait already): come back later")]
     LineTooLong { waiting: usize, wait_ms: u64 },
+    #[error("no kitchen cooks, and {waiting} orders wait already: come back when one is there")]
+    NobodyCooks { waiting: usize },
     #[error("the ledger's disk is full: nothing can be accepted until there is space; what was accepted is safe")]
     DiskFull,
     #[error("the ledger's disk does not answer: nothing can be accepted until it does; what was accepted is safe")]
@@ -101,6 +103,7 @@ impl Refused {
             Self::QueueFull { .. }
             | Self::TooManyOpen { .. }
             | Self::LineTooLong { .. }
+            | Self::NobodyCooks { .. }
             | Self::DiskFull
             | Self::DiskSlow
             | Self::LedgerMoved => true,

@@ -135,7 +135,7 @@ impl Core {
             // Told anew, so its time begins anew: the agent counts it from this connection's hello.
             let counter = self.state.order(order).map_or(0, |order| order.token.counter);
             self.soft.leases.renew(now.mono, order, counter);
-            self.tell_cook(order, number);
+            self.tell_cook(now, order, number);
         }
     }
 

@@ -172,7 +172,16 @@ pub const PROBE_AFTER: Duration = Duration::from_secs(5);
 /// The longest wait between two probes.
 pub const PROBE_AFTER_MAX: Duration = Duration::from_secs(60);
 
+/// While nobody cooks, the door goes on at the last rate for so long: a restart of all kitchens takes less, and what is
+/// accepted beyond it may wait for nobody knows how long.
+pub const OUTAGE: Duration = Duration::from_secs(10);
+
+/// Where the line is bounded only by its length, a normal order ranks with high ones after so long: no time was promised,
+/// but a stream of urgent orders must not keep it for ever.
+pub const AGED_AFTER: Duration = Duration::from_secs(30);
+
 /// The line may always be this long: below it a limit by waiting time would refuse what any small city takes in a moment.
+/// Before the first kitchen, and after [`OUTAGE`] without any, it may not be longer.
 pub const LINE_MIN: usize = 64;
 
 /// A simulated stage may take so many times the menu's time at its kitchen's speed: above what two clocks can differ by.

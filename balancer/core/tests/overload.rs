@@ -5,7 +5,7 @@ mod town;
 use std::time::Duration;
 
 use balancer_core::input::ConnectionId;
-use balancer_core::{DiskHealth, Effect, Input, KitchenNo, Refused, Reply, limits};
+use balancer_core::{DiskHealth, Effect, Guard, Input, KitchenNo, Refused, Reply, limits};
 use protocol::api::{Health, PolicyView};
 use protocol::link::{AgentMessage, BalancerMessage, Refusal};
 use protocol::{OrderId, OrderState, Priority};
@@ -68,22 +68,92 @@ fn a_larger_patience_is_a_longer_line_and_none_is_no_limit() {
 }
 
 #[test]
-fn before_anything_was_cooked_the_line_is_bounded_only_by_its_length() {
+fn before_the_first_kitchen_the_door_takes_what_any_city_takes() {
     let mut town = Town::new();
-    assert_eq!(fill(&mut town, 200), 200);
-    town.open("k1", 4, 2, &[]);
-    town.advance(300);
-    assert_eq!(fill(&mut town, 100), 100);
+    assert_eq!(fill(&mut town, 5_000), limits::LINE_MIN);
+    assert_eq!(town.refusal(), &Refused::NobodyCooks { waiting: 64 });
+    town.order(1, Priority::High, None);
+    assert!(matches!(town.answer(), Some(Reply::Placed(_))), "high priority has its double here, too");
+    let mut queue = Town::with(PolicyView { max_wait_ms: 0, ..PolicyView::default() }, None);
+    assert_eq!(
+        fill(&mut queue, 5_000),
+        5_000,
+        "a line that is bounded by its length only is filled before kitchens come"
+    );
 }
 
 #[test]
-fn an_outage_refuses_nothing_that_was_fine_before_it() {
+fn before_anything_was_cooked_the_menu_and_the_speed_say_how_fast_the_fleet_is() {
+    let mut town = Town::with(PolicyView { max_wait_ms: 60_000, ..PolicyView::default() }, None);
+    town.open("k1", 40, 30, &[]);
+    town.advance(300);
+    // Pizza 3.5 s, soup 1 s, stew 3.5 s: 8 s for three dishes, so 30 stations cook 11.25 orders a second.
+    assert_eq!(town.core.line().limit, 675);
+    assert_eq!(fill(&mut town, 5_000), 675, "who is in the kitchen and has not begun waits, too");
+    town.speed_milli = 2_000;
+    town.open("k2", 40, 30, &[]);
+    town.advance(300);
+    assert_eq!(town.core.line().limit, 3 * 675, "the second is twice as fast");
+}
+
+#[test]
+fn a_kitchen_with_an_average_counts_by_it_beside_one_that_is_new() {
+    let mut town = town_with(PolicyView { max_wait_ms: 60_000, ..PolicyView::default() });
+    assert_eq!(town.core.line().limit, 120, "two stations, a second for an order");
+    town.open("k2", 40, 32, &[]);
+    town.advance(300);
+    assert_eq!(town.core.line().limit, 120 + 720, "and 32 that take 2.667 s by the menu");
+}
+
+#[test]
+fn a_new_leader_knows_how_fast_the_fleet_is_before_the_first_agent_says_hello() {
+    let policy = PolicyView { max_wait_ms: 60_000, ..PolicyView::default() };
+    let mut town = town_with(policy.clone());
+    town.restart();
+    assert_eq!(town.core.line().limit, 120, "by the average in the ledger");
+    let mut fresh = Town::with(policy, None);
+    fresh.speed_milli = 2_000;
+    fresh.open("k1", 40, 30, &[]);
+    fresh.advance(300);
+    assert_eq!(fresh.core.line().limit, 1_350);
+    fresh.restart();
+    assert_eq!(fresh.core.line().limit, 675, "by the menu alone, until the agent has said its speed again");
+    let session = fresh.session("k1");
+    fresh.hello("k1", ConnectionId(900), session, 40, 30, &[]);
+    fresh.advance(300);
+    assert_eq!(fresh.core.line().limit, 1_350);
+    let mut lost = town_with(PolicyView { max_wait_ms: 60_000, ..PolicyView::default() });
+    lost.kill("k1");
+    lost.advance(3_000);
+    lost.restart();
+    assert_eq!(lost.core.line().limit, 120, "its kitchen was lost a moment ago");
+    lost.advance(9_000);
+    lost.restart();
+    assert_eq!(lost.core.line().limit, limits::LINE_MIN, "and now it is not");
+}
+
+#[test]
+fn an_outage_refuses_nothing_that_was_fine_before_it_for_ten_seconds() {
     let mut town = town_with(PolicyView { max_wait_ms: 60_000, ..PolicyView::default() });
     town.kill("k1");
     town.advance(3_000);
     assert_eq!(town.core.signs(town.mono(), KitchenNo(0)).health, Health::Dead);
     assert_eq!(town.core.line().limit, 120, "as it was while somebody cooked");
     assert_eq!(fill(&mut town, 200), 120);
+    town.advance(10_000);
+    assert_eq!(town.core.line().limit, limits::LINE_MIN, "nobody knows when somebody will");
+    town.soup();
+    assert_eq!(town.refusal(), &Refused::NobodyCooks { waiting: 120 });
+    assert_eq!(town.core.state().proof().open, 120, "what was taken stays");
+}
+
+#[test]
+fn the_orders_of_a_rush_pass_the_same_door_before_the_first_kitchen() {
+    let mut town = Town::new();
+    let (request, lasts) = (town.request(), Duration::from_secs(10));
+    town.input(Input::StartRush { request, rate: 100.0, lasts, zone: None, by: by("ann") });
+    town.advance(5_000);
+    assert_eq!(town.core.state().queued(), limits::LINE_MIN);
 }
 
 #[test]
@@ -99,6 +169,57 @@ fn what_was_taken_is_never_shed_even_when_the_fleet_shrinks() {
     assert!(town.core.state().queued() > town.core.line().limit);
     town.soup();
     assert!(matches!(town.refusal(), Refused::LineTooLong { .. }));
+}
+
+/// How long each normal order waited to be begun, under four high ones a second in a kitchen that cooks two a second; the line
+/// is filled first.
+fn waits_under_a_stream_of_high_ones(without: Option<Guard>) -> Vec<u64> {
+    let policy = PolicyView { max_wait_ms: 32_000, ..PolicyView::default() };
+    let mut town = Town::with(policy, without);
+    town.open("k1", 4, 2, &["soup"]);
+    let normal = fill(&mut town, 100) as u64;
+    let mut begun = Vec::new();
+    for turn in 0..200 {
+        town.advance(500);
+        (0..2).for_each(|_| town.order(1, Priority::High, None));
+        let next = town.next_in("k1");
+        town.starts("k1", next);
+        town.completes("k1", next);
+        if next <= normal {
+            begun.push((turn + 1) * 500);
+        }
+    }
+    begun
+}
+
+#[test]
+fn a_stream_of_high_ones_keeps_no_normal_order_beyond_what_it_was_accepted_for() {
+    let waits = waits_under_a_stream_of_high_ones(None);
+    assert_eq!(waits.len(), 64, "all of them");
+    let longest = waits.last().copied().expect("some");
+    assert!(longest <= 16_000 + 32_000, "half of the wait, and the line that was there: {waits:?}");
+    let starved = waits_under_a_stream_of_high_ones(Some(Guard::Ageing));
+    assert!(starved.len() < 10, "without ageing only those go that were in the kitchen already: {starved:?}");
+}
+
+#[test]
+fn where_no_time_was_promised_a_normal_order_goes_in_half_a_minute_all_the_same() {
+    let mut town = town_with(PolicyView { max_wait_ms: 0, ..PolicyView::default() });
+    fill(&mut town, 6);
+    (0..100).for_each(|_| town.order(1, Priority::High, None));
+    assert_eq!(town.cook("k1", 2).ages_in_ms, 30_000);
+    let goes_next = |town: &mut Town, ms| {
+        town.advance(ms);
+        let next = town.next_in("k1");
+        town.starts("k1", next);
+        town.completes("k1", next);
+        next
+    };
+    let early: Vec<u64> = (0..9).map(|_| goes_next(&mut town, 3_000)).collect();
+    assert_eq!(early, [2, 8, 9, 10, 11, 12, 13, 14, 15], "the first place that is free goes to a high one");
+    town.advance(3_000);
+    let late: Vec<u64> = (0..6).map(|_| goes_next(&mut town, 0)).collect();
+    assert_eq!(late, [3, 4, 5, 6, 7, 16], "and then the oldest");
 }
 
 #[test]

@@ -53,7 +53,8 @@ fn welcome() -> BalancerMessage {
 
 fn cook(number: u64) -> BalancerMessage {
     let items = vec![Item { dish: DishNo(0), quantity: 1 }];
-    let cook = Cook { lease: lease(number), attempt: 1, from_stage: 0, priority: Priority::Normal, items };
+    let cook =
+        Cook { lease: lease(number), attempt: 1, from_stage: 0, priority: Priority::Normal, ages_in_ms: 60_000, items };
     BalancerMessage::Cook { seen: 0, cook }
 }
 

@@ -11,6 +11,7 @@ use protocol::city::Stage;
 use protocol::link::{AgentMessage, Cook, DeclineReason, KeepReason, LeaseName, places};
 use protocol::{OrderId, Priority};
 
+use super::beat::millis;
 use super::outbox::Trail;
 use super::{Agent, Effect, UNSETTLED_MAX};
 
@@ -27,6 +28,8 @@ pub(super) struct Held {
     /// From this moment on it must not be cooked here.
     pub(super) fence: Duration,
     pub(super) place: Place,
+    /// From this moment on it ranks with high priority.
+    pub(super) aged: Duration,
     pub(super) started: Option<Duration>,
     pub(super) stage_began: Duration,
     /// The end of the running stage, if its time is simulated; the moment from which a command takes too long.
@@ -135,7 +138,8 @@ impl Agent {
         let plan = protocol::link::stages(city, &cook.items);
         self.fences.insert((fence, order));
         let (priority, stage, trail) = (cook.priority, cook.from_stage, Trail::default());
-        let held = Held { cook, plan, stage, fence, place, started: None, stage_began: now, due: None, trail };
+        let aged = now + millis(cook.ages_in_ms);
+        let held = Held { cook, plan, stage, fence, place, aged, started: None, stage_began: now, due: None, trail };
         self.held.insert(order, held);
         self.enter(order, priority, place);
     }

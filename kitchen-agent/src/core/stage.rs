@@ -2,10 +2,11 @@
 //!
 //! Owns the stations, and how long a command may run: one that takes longer is killed, and its order given back. Never asks whether the lease still stands: fences were checked before ([`super::lease`]).
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
-use protocol::OrderId;
 use protocol::link::{AgentMessage, DeclineReason, LeaseName};
+use protocol::{OrderId, Priority};
 
 use super::beat::millis;
 use super::lease::{Held, Place};
@@ -13,18 +14,28 @@ use super::report::{Outcome, Report};
 use super::{Agent, Cooking, Effect};
 
 impl Agent {
-    /// Gives each free station the next order: what goes ahead of the line, high priority, then the older order.
+    /// Gives each free station the next order: what goes ahead of the line, then high priority and what has waited its share,
+    /// the older order first, then the others.
     pub(super) fn fill_stations(&mut self, now: Duration) {
         while self.cooking < self.config.stations
-            && let Some(order) = self.next_in_line()
+            && let Some(order) = self.next_in_line(now)
         {
             self.place(order, Place::Station);
             self.begin(now, order);
         }
     }
 
-    fn next_in_line(&self) -> Option<OrderId> {
-        self.ahead.first().copied().or_else(|| self.waiting.first().map(|&(_, order)| order))
+    fn next_in_line(&self, now: Duration) -> Option<OrderId> {
+        let ahead = self.ahead.first().copied();
+        let first = || self.waiting.first().map(|&(_, order)| self.aged_before(now, order).unwrap_or(order));
+        ahead.or_else(first)
+    }
+
+    /// A normal order that is older than this high one and has waited its share. The oldest ages first, so one look is enough.
+    fn aged_before(&self, now: Duration, first: OrderId) -> Option<OrderId> {
+        let normal = (Reverse(Priority::Normal), OrderId(0))..(Reverse(Priority::Normal), first);
+        let (_, oldest) = self.waiting.range(normal).next()?;
+        self.held.get(oldest).filter(|held| held.aged <= now).map(|_| *oldest)
     }
 
     fn begin(&mut self, now: Duration, order: OrderId) {

@@ -150,7 +150,14 @@ impl Story {
 
 fn offer(seen: u64, order: u64, token: u64, dish: u16) -> BalancerMessage {
     let items = vec![Item { dish: DishNo(dish), quantity: 1 }];
-    let cook = Cook { lease: lease(order, token), attempt: 1, from_stage: 0, priority: Priority::Normal, items };
+    let cook = Cook {
+        lease: lease(order, token),
+        attempt: 1,
+        from_stage: 0,
+        priority: Priority::Normal,
+        ages_in_ms: 60_000,
+        items,
+    };
     BalancerMessage::Cook { seen, cook }
 }
 

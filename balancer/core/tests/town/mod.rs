@@ -40,6 +40,7 @@ pub struct Town {
     sessions: BTreeMap<String, u64>,
     silent: BTreeSet<String>,
     held: BTreeMap<String, BTreeMap<OrderId, Cook>>,
+    told_at: BTreeMap<(String, OrderId), WallTime>,
     seq: u64,
     next: u64,
     settings: Settings,
@@ -70,6 +71,7 @@ impl Town {
             sessions: BTreeMap::new(),
             silent: BTreeSet::new(),
             held: BTreeMap::new(),
+            told_at: BTreeMap::new(),
             seq: 0,
             next: 0,
             settings,
@@ -92,6 +94,7 @@ impl Town {
                 && let Some((kitchen, _)) = self.connections.iter().find(|(_, known)| *known == connection)
             {
                 self.held.entry(kitchen.clone()).or_default().insert(cook.lease.order, cook.clone());
+                self.told_at.insert((kitchen.clone(), cook.lease.order), self.now.wall);
             }
         }
         self.effects.extend(effects);
@@ -270,6 +273,17 @@ impl Town {
 
     pub fn cook(&self, id: &str, order: u64) -> &Cook {
         &self.held[id][&OrderId(order)]
+    }
+
+    /// The order that a kitchen begins next, by its agent's rule: high priority and what has waited its share, the older
+    /// first, then the others. Only for a kitchen that begins and completes one after another.
+    pub fn next_in(&self, id: &str) -> u64 {
+        let aged = |cook: &Cook| {
+            let age = self.now.wall.ms_since(self.told_at[&(id.to_owned(), cook.lease.order)]);
+            cook.priority == Priority::High || age >= u64::from(cook.ages_in_ms)
+        };
+        let next = self.held[id].values().min_by_key(|cook| (!aged(cook), cook.lease.order));
+        next.unwrap_or_else(|| panic!("{id} holds nothing\n{}", self.trace())).lease.order.0
     }
 
     pub fn starts(&mut self, id: &str, order: u64) {

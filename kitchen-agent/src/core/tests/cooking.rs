@@ -121,6 +121,31 @@ fn stations_take_high_priority_first_and_then_the_older_order() {
 }
 
 #[test]
+fn a_stream_of_high_priority_keeps_no_order_beyond_its_share() {
+    let mut story = Story::welcomed(AgentConfig { stations: 1, ..config() });
+    let offer_high = |story: &mut Story, order| {
+        let BalancerMessage::Cook { seen, mut cook } = offer(story.newest(), order, order, SOUP) else {
+            unreachable!()
+        };
+        (cook.priority, cook.ages_in_ms) = (Priority::High, 0);
+        story.hear(BalancerMessage::Cook { seen, cook });
+    };
+    offer_high(&mut story, 1);
+    let BalancerMessage::Cook { seen, mut cook } = offer(story.newest(), 2, 2, SOUP) else { unreachable!() };
+    cook.ages_in_ms = 500;
+    story.hear(BalancerMessage::Cook { seen, cook });
+    let mut begun = Vec::new();
+    for order in 3..8 {
+        offer_high(&mut story, order);
+        let until = 1_000 + (order - 2) * 300;
+        story.until_answered(until);
+        begun.extend(story.trace.drain(..).filter(|line| line.starts_with("started")));
+    }
+    let lines = ["o1@1", "o3@3", "o2@2", "o4@4", "o5@5", "o6@6"].map(|order| format!("started {order} stage 0"));
+    assert_eq!(begun, lines);
+}
+
+#[test]
 fn beyond_its_capacity_an_order_is_declined() {
     let mut story = Story::welcomed(config());
     for order in 1..=5 {
