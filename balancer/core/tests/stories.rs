@@ -532,7 +532,7 @@ fn a_skipped_migration_says_why() {
 
 #[test]
 fn a_rush_makes_about_as_many_orders_as_it_says_and_ends_by_itself() {
-    let mut town = Town::new();
+    let mut town = Town::with(PolicyView { max_wait_ms: 0, ..PolicyView::default() }, None);
     let (request, lasts) = (town.request(), Duration::from_secs(10));
     town.input(Input::StartRush { request, rate: 20.0, lasts, zone: None, by: by("ann") });
     town.advance(12_000);
