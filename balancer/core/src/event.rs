@@ -197,7 +197,7 @@ impl Cause {
 /// One fact.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Event {
-    /// A leader began its reign. Ends a rush: nobody would stop it otherwise.
+    /// A leader began its reign. A rush goes on under it, or is ended by an event of its own.
     EpochStarted {
         /// One more than the last.
         epoch: Epoch,

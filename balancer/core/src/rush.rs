@@ -41,6 +41,18 @@ impl Core {
         self.reply(request, Reply::Done("the rush is over".into()));
     }
 
+    /// Takes the rush of the ledger over: it goes on with what is left of its time, at most all of it, and one whose time is
+    /// over is ended. Releases before this one let a rush die with its leader and wrote nothing: it is ended here, too.
+    pub(crate) fn adopt_rush(&mut self, now: Now) {
+        let Some(rush) = self.state.rush else { return };
+        let left = Duration::from_millis(rush.lasts_ms.saturating_sub(now.wall.ms_since(rush.since)));
+        if left.is_zero() {
+            return self.end_rush(now, Operator::default());
+        }
+        self.soft.rush_ends = Some(now.mono + left);
+        self.soft.rush_next = Some(now.mono + self.gap(rush.rate_milli));
+    }
+
     /// Makes the orders that are due.
     pub(crate) fn rush_due(&mut self, now: Now) {
         if self.is_disk_stalled() {

@@ -54,5 +54,6 @@ impl Core {
             }
         }
         self.adopt_line(now.mono);
+        self.adopt_rush(now);
     }
 }

@@ -545,6 +545,35 @@ fn a_rush_makes_about_as_many_orders_as_it_says_and_ends_by_itself() {
 }
 
 #[test]
+fn a_rush_goes_on_under_the_next_leader_for_what_is_left_of_its_time() {
+    let mut town = Town::with(PolicyView { max_wait_ms: 0, ..PolicyView::default() }, None);
+    let (request, lasts) = (town.request(), Duration::from_secs(10));
+    town.input(Input::StartRush { request, rate: 20.0, lasts, zone: None, by: by("ann") });
+    town.advance(4_000);
+    town.sleep(1_000);
+    town.restart();
+    assert_eq!(town.core.rush_left(town.mono()), Some(Duration::from_secs(5)));
+    let before = town.core.state().proof().accepted;
+    town.advance(4_900);
+    assert!((50..150).contains(&(town.core.state().proof().accepted - before)));
+    assert!(!town.news().contains("rush over"));
+    town.advance(200);
+    assert!(town.news().ends_with("rush over"), "to the moment");
+}
+
+#[test]
+fn a_rush_whose_time_is_over_when_the_next_leader_comes_is_ended_by_it() {
+    let mut town = Town::new();
+    let (request, lasts) = (town.request(), Duration::from_secs(10));
+    town.input(Input::StartRush { request, rate: 20.0, lasts, zone: None, by: by("ann") });
+    town.sleep(60_000);
+    town.restart();
+    assert!(town.news().ends_with("epoch 2\nrush over"));
+    town.restart();
+    assert!(town.news().ends_with("epoch 3"), "once");
+}
+
+#[test]
 fn every_policy_completes_everything() {
     for algorithm in Algorithm::ALL {
         let mut town = Town::with(PolicyView { algorithm, ..PolicyView::default() }, None);

@@ -19,10 +19,7 @@ impl State {
         let at = recorded.at;
         self.last_at = self.last_at.max(at);
         match &recorded.event {
-            Event::EpochStarted { epoch } => {
-                self.epoch = *epoch;
-                self.rush = None;
-            }
+            Event::EpochStarted { epoch } => self.epoch = *epoch,
             Event::CityChanged { city } => self.city.clone_from(city),
             Event::PolicyChanged { policy, .. } => self.policy = Some(policy.as_ref().into()),
             Event::PolicySet { policy, .. } => self.policy = Some(policy.as_ref().clone()),
