@@ -29,6 +29,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use protocol::api::Health;
+use protocol::shared::Secret;
 use protocol::text::clean;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -98,6 +99,8 @@ impl City {
             check_ports(&plan, Duration::ZERO).await?;
         }
         let told = |error: std::io::Error| CityError::DataDir { dir: dir.clone(), why: error.to_string() };
+        // Ledger, logs and sockets are for this user alone, whoever of us makes them.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
         std::fs::create_dir_all(dir.join("logs")).map_err(told)?;
         let lock = take(&dir)?;
         if aftermath {
@@ -148,7 +151,12 @@ impl City {
         }
         let client = self.client()?;
         if let Some(died) = self.died.take() {
-            tokio::spawn(deaths::tell(client.clone(), died));
+            match Secret::read(&self.options.data_dir) {
+                Ok(secret) => _ = tokio::spawn(deaths::tell(client.clone(), secret, died)),
+                Err(error) => {
+                    self.journal.note(&format!("deaths are not told, leases run out instead: SECRET: {error}"))
+                }
+            }
         }
         self.until_kitchens_alive(&client).await?;
         if self.options.rate > 0.0

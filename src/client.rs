@@ -28,6 +28,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use protocol::api::{self, PREFIX};
+use protocol::shared::Secret;
 use protocol::{KitchenId, OrderId, OrderState, Position};
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -273,8 +274,14 @@ impl Client {
         let key = key.or(order.key.as_deref()).map_or_else(fresh_key, str::to_owned);
         let order = api::PlaceOrder { key: None, ..order.clone() };
         let path = format!("{PREFIX}/orders");
-        let call =
-            Call { method: Method::POST, path: &path, body: Some(json(&order)), key: Some(&key), repeatable: true };
+        let call = Call {
+            method: Method::POST,
+            path: &path,
+            body: Some(json(&order)),
+            key: Some(&key),
+            repeatable: true,
+            proof: None,
+        };
         let reply = self.send(call).await?;
         Ok(Placed { receipt: http::parse("POST /orders", &reply.body)?, replayed: reply.replayed })
     }
@@ -289,7 +296,7 @@ impl Client {
         }
         let path = format!("{PREFIX}/orders/batch");
         let body = Some(json(&api::PlaceBatch { orders }));
-        self.json(Call { method: Method::POST, path: &path, body, key: None, repeatable: true }).await
+        self.json(Call { method: Method::POST, path: &path, body, key: None, repeatable: true, proof: None }).await
     }
 
     /// `GET /orders/{id}`.
@@ -388,14 +395,17 @@ impl Client {
         self.act(Method::POST, &kitchen_path(id, "/drain"), Some(json(how))).await
     }
 
-    /// `POST /kitchens/{id}/gone`: its process has ended. Once or twice is the same.
+    /// `POST /kitchens/{id}/gone`: its process has ended, as somebody says who shares its data directory. Once or
+    /// twice is the same.
     ///
     /// # Errors
     /// Another process cooks there already, or nobody answered.
-    pub async fn gone(&self, id: &KitchenId, pid: u32) -> Result<(), ClientError> {
+    pub async fn gone(&self, id: &KitchenId, pid: u32, secret: &Secret) -> Result<(), ClientError> {
         let path = format!("{PREFIX}{}", kitchen_path(id, "/gone"));
-        let body = Some(json(&api::Gone { pid }));
-        self.send(Call { method: Method::POST, path: &path, body, key: None, repeatable: true }).await.map(drop)
+        let body = json(&api::Gone { pid });
+        let proof = Some(secret.proof("POST", &path, &body));
+        let call = Call { method: Method::POST, path: &path, body: Some(body), key: None, repeatable: true, proof };
+        self.send(call).await.map(drop)
     }
 
     /// `GET /policy`.
@@ -412,7 +422,14 @@ impl Client {
     /// A value is out of range, or nobody answered.
     pub async fn set_policy(&self, change: &api::PolicyChange) -> Result<(), ClientError> {
         let path = format!("{PREFIX}/policy");
-        let call = Call { method: Method::PUT, path: &path, body: Some(json(change)), key: None, repeatable: false };
+        let call = Call {
+            method: Method::PUT,
+            path: &path,
+            body: Some(json(change)),
+            key: None,
+            repeatable: false,
+            proof: None,
+        };
         self.json::<IgnoredAny>(call).await.map(drop)
     }
 
@@ -483,19 +500,19 @@ impl Client {
     /// # Errors
     /// It does not answer 200, or nobody answered.
     pub async fn healthz(&self) -> Result<(), ClientError> {
-        let call = Call { method: Method::GET, path: "/healthz", body: None, key: None, repeatable: true };
+        let call = Call { method: Method::GET, path: "/healthz", body: None, key: None, repeatable: true, proof: None };
         self.send(call).await.map(drop)
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         let path = format!("{PREFIX}{path}");
-        self.json(Call { method: Method::GET, path: &path, body: None, key: None, repeatable: true }).await
+        self.json(Call { method: Method::GET, path: &path, body: None, key: None, repeatable: true, proof: None }).await
     }
 
     /// A request that is not repeated once it was sent: doing it twice may not be the same as once.
     async fn act(&self, method: Method, path: &str, body: Option<Vec<u8>>) -> Result<(), ClientError> {
         let path = format!("{PREFIX}{path}");
-        self.send(Call { method, path: &path, body, key: None, repeatable: false }).await.map(drop)
+        self.send(Call { method, path: &path, body, key: None, repeatable: false, proof: None }).await.map(drop)
     }
 }
 

@@ -14,6 +14,7 @@ mod pages;
 mod problem;
 pub(crate) mod room;
 pub(crate) mod routes;
+mod shared;
 mod socket;
 mod standby;
 
@@ -188,7 +189,7 @@ async fn answer(hub: &Arc<Hub>, route: &Route, id: &str, request: Request<Incomi
         Verb::Cordon => kitchens::cordon(hub, headers, id).await,
         Verb::Uncordon => kitchens::uncordon(hub, headers, id).await,
         Verb::Drain => kitchens::drain(hub, headers, body, id).await,
-        Verb::Gone => kitchens::gone(hub, body, id).await,
+        Verb::Gone => kitchens::gone(hub, headers, body, id).await,
         Verb::Actions => actions::list(hub, query).await,
         Verb::Policy => ops::policy(hub).await,
         Verb::SetPolicy => ops::set_policy(hub, headers, body).await,
@@ -198,7 +199,7 @@ async fn answer(hub: &Arc<Hub>, route: &Route, id: &str, request: Request<Incomi
         Verb::StopRush => ops::stop_rush(hub, headers).await,
         Verb::Proof => ops::proof(hub).await,
         Verb::Status => ops::status(hub).await,
-        Verb::Standby => standby::asked(hub, body).await,
+        Verb::Standby => standby::asked(hub, headers, body).await,
         Verb::Feed => upgrade(Request::from_parts(head, body), with(Arc::clone(hub), feed::serve)),
         Verb::Link => upgrade(Request::from_parts(head, body), with(Arc::clone(hub), link::serve)),
         Verb::Healthz => Answer::text("ok\n"),

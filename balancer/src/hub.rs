@@ -22,6 +22,7 @@ use balancer_core::event::KitchenNo;
 use balancer_core::input::{ConnectionId, RequestId};
 use balancer_core::state::Kitchen;
 use balancer_core::{Core, DiskHealth, Effect, Input, Now, Recorded, Refused, Reply};
+use protocol::shared::Secret;
 use protocol::{OrderId, Position, WallTime};
 use tokio::sync::{Notify, oneshot};
 
@@ -132,6 +133,8 @@ pub struct Hub {
     pub data_dir: std::path::PathBuf,
     /// Where the ledger's files lie; none where there are none.
     pub(crate) place: Option<Place>,
+    /// What those who share the data directory know; none where there is no directory.
+    pub(crate) secret: Option<Secret>,
     /// Itself and those who follow it.
     pub peers: Peers,
 }
@@ -183,7 +186,18 @@ impl Hub {
             set_aside: Vec::new(),
         };
         let (flush, timer, stalled, started) = (Notify::new(), Notify::new(), Notify::new(), clock::mono());
-        Self { inner: Mutex::new(inner), flush, timer, stalled, id, started, data_dir, place: None, peers }
+        Self {
+            inner: Mutex::new(inner),
+            flush,
+            timer,
+            stalled,
+            id,
+            started,
+            data_dir,
+            place: None,
+            secret: None,
+            peers,
+        }
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {

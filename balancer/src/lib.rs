@@ -19,6 +19,7 @@ mod link;
 mod metrics;
 mod notable;
 #[doc(hidden)]
+mod private;
 pub mod probe;
 mod projection;
 mod recovery;

@@ -70,6 +70,11 @@ impl From<OpenError> for Trouble {
     }
 }
 
+/// Takes the tables away; the next leader folds them anew.
+pub(crate) fn forget(dir: &Path) {
+    store::remove(dir);
+}
+
 /// Starts the thread; `position` is kept at what is folded.
 ///
 /// # Errors

@@ -9,9 +9,10 @@ use balancer_core::Event;
 use protocol::{Epoch, OrderId, Position, WallTime};
 use serde::Serialize;
 
+use crate::leadership::Leader;
 use crate::ledger::{Rebuild, RebuildError, Row, Survey};
-use crate::recovery;
 use crate::verify::{self, Unsound};
+use crate::{private, projection, recovery};
 
 /// Orders that are named; the rest is counted.
 const NAMED: usize = 10;
@@ -112,7 +113,11 @@ impl Plan {
     pub fn carry_out(self, dir: &Path) -> Result<Repaired, RepairError> {
         let Self { rebuild, survey, dropped } = self;
         let stamp = WallTime::now().to_string().replace([':', '.'], "-");
+        private::from_now_on();
         let rebuilt = rebuild.carry_out(&survey, &stamp)?;
+        // Both tell of what was cut off: the tables are folded anew, and whoever leads next says so.
+        projection::forget(dir);
+        Leader::remove(dir);
         let verified = verify::run(dir)?;
         let (position, epoch) = (rebuilt.tip.position, rebuilt.tip.epoch);
         Ok(Repaired { position, epoch, dropped, kept: rebuilt.kept, removed: rebuilt.removed, verified })

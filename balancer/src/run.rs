@@ -11,6 +11,7 @@ use balancer_core::{Core, Input, Settings};
 use color_eyre::Result;
 use color_eyre::eyre::{Context, eyre};
 use protocol::link::Timing;
+use protocol::shared::Secret;
 use protocol::{Epoch, WallTime};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
@@ -52,6 +53,7 @@ pub fn main(args: Args) -> Result<()> {
 async fn run(args: Args) -> Result<()> {
     args.check()?;
     raise_descriptor_limit();
+    crate::private::from_now_on();
     let mut shutdown = Shutdown::listen(args.die_with_parent).wrap_err("cannot listen for signals")?;
     let listener = listen(args.listen).map_err(|error| unbound(&args, &error))?;
     let url = url_of(listener.local_addr().wrap_err("the listener has no address")?);
@@ -137,7 +139,9 @@ async fn begin(args: &Args, node: &Node, won: Won, started: Duration) -> Result<
     let clock = LedgerClock::begin(state.last_at(), offset_ms);
     let mut hub = Hub::new(Core::new(state, settings), ledger, args.id.clone(), args.data_dir.clone(), peers, clock);
     hub.started = started;
+    crate::private::tighten(&args.data_dir);
     hub.place = Some(place);
+    hub.secret = Some(Secret::of(&args.data_dir).wrap_err("cannot make the secret of the data directory")?);
     let hub = Arc::new(hub);
     hub.inputs([Input::Lead { city: Box::new(city), policy: Box::new(policy) }]);
     hub.lock().learn_names();

@@ -13,7 +13,7 @@
 
 mod follower;
 pub(crate) mod forward;
-mod probe;
+pub(crate) mod probe;
 mod process;
 mod silence;
 mod verdict;

@@ -11,6 +11,7 @@ pub mod host;
 pub mod ids;
 pub mod link;
 pub mod order;
+pub mod shared;
 pub mod text;
 pub mod time;
 

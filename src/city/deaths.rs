@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use protocol::shared::Secret;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 
@@ -23,14 +24,14 @@ pub(super) struct Death {
 }
 
 /// Tells each death until nobody reports any more.
-pub(super) async fn tell(client: Client, mut deaths: mpsc::UnboundedReceiver<Death>) {
+pub(super) async fn tell(client: Client, secret: Secret, mut deaths: mpsc::UnboundedReceiver<Death>) {
     let places = Arc::new(Semaphore::new(AT_ONCE));
     while let Some(Death { id, pid }) = deaths.recv().await {
         let (Ok(id), Ok(place)) = (id.parse(), places.clone().acquire_owned().await) else { continue };
         let client = client.clone();
         tokio::spawn(async move {
             // Refused: the same kitchen is back already as another process. Unanswered: its leases run out.
-            let _ = timeout(WORTH_IT, client.gone(&id, pid)).await;
+            let _ = timeout(WORTH_IT, client.gone(&id, pid, &secret)).await;
             drop(place);
         });
     }

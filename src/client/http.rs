@@ -38,6 +38,8 @@ pub(super) struct Call<'a> {
     pub(super) key: Option<&'a str>,
     /// Whether doing it twice is the same as once.
     pub(super) repeatable: bool,
+    /// That this process shares the balancer's data directory.
+    pub(super) proof: Option<String>,
 }
 
 /// An answer of status 2xx.
@@ -156,6 +158,9 @@ impl Client {
         request = request.headers(self.headers.clone());
         if let Some(key) = call.key {
             request = request.header(api::IDEMPOTENCY_KEY, key);
+        }
+        if let Some(proof) = &call.proof {
+            request = request.header(protocol::shared::HEADER, proof);
         }
         if let Some(body) = &call.body {
             request = request.header(header::CONTENT_TYPE, "application/json").body(body.clone());

@@ -156,6 +156,13 @@ impl Core {
         self.emit(now, Event::KitchenLost { kitchen, cause, silent_ms: 0 });
     }
 
+    /// Whether that process of the kitchen has an open connection here.
+    #[must_use]
+    pub fn is_connected(&self, id: &KitchenId, pid: u32) -> bool {
+        let link = self.state.find_kitchen(id).map(|number| self.soft.link(number));
+        link.is_some_and(|link| link.pid == pid && link.connection.is_some())
+    }
+
     /// Its process was seen to end.
     pub(crate) fn gone(&mut self, now: Now, request: RequestId, id: &KitchenId, pid: u32) {
         let Some(number) = self.state.find_kitchen(id) else {

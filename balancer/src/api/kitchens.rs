@@ -7,11 +7,11 @@ use balancer_core::{Input, Now, Refused};
 use hyper::HeaderMap;
 use hyper::body::Incoming;
 use protocol::KitchenId;
-use protocol::api::{Drain, Gone, Kitchens};
+use protocol::api::{Drain, Gone, Kitchens, PREFIX};
 
 use super::answer::Answer;
-use super::orders::{answer, json, json_or_default, operator};
-use super::{pages, problem};
+use super::orders::{answer, json_or_default, operator};
+use super::{pages, problem, shared};
 use crate::hub::{Hub, Inner};
 use crate::views::{self, Figures};
 
@@ -82,15 +82,28 @@ pub(super) async fn drain(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming, i
     answer(hub.ask(|request| Input::Drain { request, kitchen, deadline, force, by }).await)
 }
 
+/// A death whose connection has not ended within this is not believed: the system closes a dead process's sockets at once.
+const DEATH_SHOWS: Duration = Duration::from_millis(200);
+/// Between two looks at that connection.
+const DEATH_LOOK: Duration = Duration::from_millis(5);
+
 /// A certain death, from whoever owned the process.
-pub(super) async fn gone(hub: &Arc<Hub>, body: Incoming, id: &str) -> Answer {
-    let kitchen = match id.parse() {
+pub(super) async fn gone(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming, id: &str) -> Answer {
+    let kitchen: KitchenId = match id.parse() {
         Ok(kitchen) => kitchen,
         Err(error) => return problem::bad_id(&error).into(),
     };
-    let Gone { pid } = match json(body).await {
+    let path = format!("{PREFIX}/kitchens/{id}/gone");
+    let Gone { pid } = match shared::json(hub, headers, &path, body).await {
         Ok(gone) => gone,
         Err(problem) => return problem.into(),
     };
-    answer(hub.ask(|request| Input::Gone { request, kitchen, pid }).await)
+    let looks = DEATH_SHOWS.as_millis() / DEATH_LOOK.as_millis();
+    for _ in 0..looks {
+        if !hub.lock().core.is_connected(&kitchen, pid) {
+            return answer(hub.ask(|request| Input::Gone { request, kitchen, pid }).await);
+        }
+        tokio::time::sleep(DEATH_LOOK).await;
+    }
+    problem::still_connected(&kitchen, pid).into()
 }

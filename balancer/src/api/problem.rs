@@ -5,6 +5,7 @@ use std::time::Duration;
 use balancer_core::Refused;
 use balancer_core::limits;
 use hyper::Method;
+use protocol::KitchenId;
 use protocol::api::Problem;
 use protocol::text::clean;
 
@@ -147,6 +148,20 @@ pub(super) fn unknown_zone(name: &str) -> Problem {
 /// A field with an impossible value.
 pub(super) fn invalid(code: &str, detail: impl Into<String>) -> Problem {
     problem(422, code, "A value cannot be", detail)
+}
+
+/// Somebody speaks of others and does not share the data directory.
+pub(super) fn not_shared() -> Problem {
+    let detail =
+        "only a process that shares this balancer's data directory may say so; it proves it with the secret there";
+    problem(403, "not_shared", "Not of this directory", detail)
+}
+
+/// A death is told of a process whose connection is open.
+pub(super) fn still_connected(kitchen: &KitchenId, pid: u32) -> Problem {
+    let detail =
+        format!("process {pid} of {kitchen} is said to have ended, and its connection is open: that is believed");
+    problem(409, "kitchen_connected", "The kitchen is connected", detail)
 }
 
 /// An id that cannot be read.

@@ -14,7 +14,7 @@ use hyper::header::HeaderMap;
 use hyper::upgrade::Upgraded;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use protocol::api::BalancerView;
+use protocol::api::{BalancerView, PREFIX};
 use protocol::link::{self, BalancerMessage, Refusal};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
@@ -24,11 +24,11 @@ use tokio_tungstenite::tungstenite::protocol::{Message, Role};
 
 use super::answer::{Answer, Response};
 use super::routes::{Route, Verb};
-use super::{callers, orders, problem, upgrade};
+use super::{callers, orders, problem, shared, upgrade};
 use crate::hub::Hub;
 use crate::leadership::Leader;
-use crate::standby::Node;
 use crate::standby::forward::{FORWARDED, PARKED_MAX, Unanswered, Wish};
+use crate::standby::{Node, probe};
 use crate::{VERSION, clock};
 
 /// The largest body of any request: a batch's.
@@ -39,8 +39,9 @@ const AGAIN: Duration = Duration::from_millis(50);
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// `POST /standby` on a leader: answers at once, whatever the disk does, so that silence means a hang.
-pub(super) async fn asked(hub: &Arc<Hub>, body: Incoming) -> Answer {
-    let standby: BalancerView = match orders::json(body).await {
+pub(super) async fn asked(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming) -> Answer {
+    let path = format!("{PREFIX}{}", probe::PATH);
+    let standby: BalancerView = match shared::json(hub, headers, &path, body).await {
         Ok(standby) => standby,
         Err(problem) => return problem.into(),
     };

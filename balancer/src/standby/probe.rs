@@ -10,6 +10,7 @@ use http_body_util::BodyExt;
 use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request, StatusCode};
 use protocol::api::PREFIX;
+use protocol::shared::{self, Secret};
 use tokio::sync::mpsc::Sender;
 
 use super::Node;
@@ -41,7 +42,7 @@ pub(super) enum Word {
 /// Asks until nobody listens.
 pub(super) async fn ask_forever(dir: PathBuf, node: Arc<Node>, words: Sender<Word>) {
     let client = client(1);
-    let mut known = None;
+    let (mut known, mut secret) = (None, None);
     loop {
         // A leader whose directory was moved away still answers: it is asked where it was, or its silence would be our own.
         known = Leader::read(&dir).or(known);
@@ -49,7 +50,9 @@ pub(super) async fn ask_forever(dir: PathBuf, node: Arc<Node>, words: Sender<Wor
             tokio::time::sleep(LOOK).await;
             continue;
         };
-        let word = tokio::time::timeout(PATIENCE, ask(&client, &leader, &node)).await;
+        // Read once: the directory may be away later.
+        secret = secret.or_else(|| Secret::read(&dir).ok());
+        let word = tokio::time::timeout(PATIENCE, ask(&client, &leader, &node, secret)).await;
         if let Ok(Some(word)) = word
             && words.send(word).await.is_err()
         {
@@ -60,10 +63,11 @@ pub(super) async fn ask_forever(dir: PathBuf, node: Arc<Node>, words: Sender<Wor
 }
 
 /// What the leader said; nothing when it is silent.
-async fn ask(client: &Client, leader: &Leader, node: &Node) -> Option<Word> {
+async fn ask(client: &Client, leader: &Leader, node: &Node, secret: Option<Secret>) -> Option<Word> {
     let body = serde_json::to_vec(&node.report()).unwrap_or_default();
     let request = Request::builder().method(Method::POST).uri(format!("{}{PREFIX}{PATH}", leader.url));
-    let request = request.header(CONTENT_TYPE, "application/json");
+    let proof = secret.map(|secret| secret.proof("POST", &format!("{PREFIX}{PATH}"), &body)).unwrap_or_default();
+    let request = request.header(CONTENT_TYPE, "application/json").header(shared::HEADER, proof);
     let Ok(request) = request.body(body.into()) else { return Some(Word::Unasked) };
     let response = match client.request(request).await {
         Ok(response) => response,

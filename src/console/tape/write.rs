@@ -99,7 +99,7 @@ impl Recorder {
     /// # Errors
     /// The file cannot be written, or is something else.
     pub fn begin(path: &Path, wall: WallTime) -> io::Result<Self> {
-        let mut file = OpenOptions::new().create(true).append(true).read(true).open(path)?;
+        let mut file = private(OpenOptions::new().create(true).append(true).read(true)).open(path)?;
         hold(&file)?;
         let (fold, base, found) = if file.metadata()?.len() > 0 {
             go_on(path, &file)?
@@ -194,6 +194,13 @@ impl Drop for Recorder {
             let _ = thread.join();
         }
     }
+}
+
+/// A recording holds what pages showed, customers' names included: a new one is for its user alone.
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
 }
 
 /// Keeps every other recorder away for as long as the file is open: two would write their lines into each other's.
