@@ -21,7 +21,7 @@ pub(crate) const SNAPSHOT_EVERY: u64 = 1_000_000;
 const SNAPSHOT_GAP: Duration = Duration::from_secs(15);
 
 /// The layout of [`State`] in a snapshot; a snapshot of another layout is passed over and the journal replayed.
-const LAYOUT: u8 = 3;
+const LAYOUT: u8 = 4;
 
 /// The ledger cannot be replayed.
 #[derive(Debug, thiserror::Error)]

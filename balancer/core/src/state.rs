@@ -42,6 +42,8 @@ pub struct State {
     pub(crate) kitchens: Vec<Kitchen>,
     pub(crate) counts: Counts,
     pub(crate) rush: Option<Rush>,
+    /// Moves that an operator ordered and that have not ended, with their target.
+    pub(crate) ordered: BTreeMap<OrderId, KitchenNo>,
     pub(crate) migrations: VecDeque<Migration>,
 }
 
@@ -125,6 +127,7 @@ impl Default for State {
             kitchens: Vec::new(),
             counts: Counts::default(),
             rush: None,
+            ordered: BTreeMap::new(),
             migrations: VecDeque::new(),
         }
     }

@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use protocol::OrderId;
+use protocol::api::MoveResult;
 
 use crate::dispatcher::Core;
-use crate::event::KitchenNo;
+use crate::event::{Event, KitchenNo, MoveReason};
 use crate::grey::Pace;
 use crate::input::Now;
 use crate::limits;
@@ -55,5 +56,16 @@ impl Core {
         }
         self.adopt_line(now.mono);
         self.adopt_rush(now);
+        self.end_ordered_moves(now);
+    }
+
+    /// Nobody waits for the answers to a leader that ended: what an operator ordered is said to have failed.
+    fn end_ordered_moves(&mut self, now: Now) {
+        let ordered: Vec<(OrderId, KitchenNo)> = self.state.ordered.iter().map(|(order, to)| (*order, *to)).collect();
+        for (order, to) in ordered {
+            let Some(from) = self.state.order(order).and_then(|order| order.kitchen) else { continue };
+            let (reason, result) = (MoveReason::Operator, MoveResult::LeaderLost);
+            self.emit(now, Event::MoveFailed { order, from, to, reason, result });
+        }
     }
 }

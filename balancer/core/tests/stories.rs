@@ -493,6 +493,24 @@ fn an_operator_moves_an_order_and_hears_when_it_is_there() {
 }
 
 #[test]
+fn a_move_that_an_operator_ordered_of_a_leader_that_ended_is_said_to_have_failed() {
+    let policy = PolicyView { steal: false, ..PolicyView::default() };
+    let mut town = Town::with(policy, None);
+    town.open("k1", 4, 1, &["pizza"]);
+    town.pizza();
+    town.pizza();
+    town.starts("k1", 1);
+    town.open("k2", 4, 1, &[]);
+    let (to, request) = (town.kitchen("k2"), town.request());
+    town.input(Input::Migrate { request, order: OrderId(2), to, by: by("ann") });
+    town.restart();
+    let news = town.news();
+    assert!(news.contains("leader_lost"), "{news}");
+    town.restart();
+    assert!(!town.news().contains("leader_lost"), "once");
+}
+
+#[test]
 fn an_overloaded_kitchen_gives_two_a_cycle_to_one_below_half_until_it_is_calm() {
     let policy = PolicyView { steal: false, min_stay_ms: 0, ..PolicyView::default() };
     let mut town = Town::with(policy, None);

@@ -152,6 +152,8 @@ pub enum MoveResult {
     TimedOut,
     /// Not tried, with its reason.
     Skipped,
+    /// The leader that had asked for it ended; the order stays.
+    LeaderLost,
 }
 
 impl MoveResult {
@@ -164,6 +166,7 @@ impl MoveResult {
             Self::Refused => "refused",
             Self::TimedOut => "timed_out",
             Self::Skipped => "skipped",
+            Self::LeaderLost => "leader_lost",
         }
     }
 }

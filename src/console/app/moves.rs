@@ -97,7 +97,7 @@ impl Moves {
             }
             MoveResult::Done if self.complete(&moved) => return,
             MoveResult::Done => self.count(&moved),
-            MoveResult::Refused | MoveResult::TimedOut | MoveResult::Skipped => {}
+            MoveResult::Refused | MoveResult::TimedOut | MoveResult::LeaderLost | MoveResult::Skipped => {}
         }
         self.in_flight.remove(&order);
         if self.ended.len() == ENDED {

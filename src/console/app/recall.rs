@@ -77,6 +77,7 @@ fn of_move(city: &City, moved: &Move) -> Telling {
         MoveResult::InFlight => (Tone::Info, ", in flight"),
         MoveResult::Refused => (Tone::Warn, ", refused"),
         MoveResult::TimedOut => (Tone::Warn, ", timed out"),
+        MoveResult::LeaderLost => (Tone::Warn, ", broken off with its leader"),
         MoveResult::Skipped => (Tone::Warn, ", skipped"),
     };
     let word = if moved.kind == HopKind::Recover { "gap" } else { "pause" };

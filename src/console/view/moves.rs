@@ -102,7 +102,10 @@ fn draw(pen: &mut Pen<'_>, city: &City, moved: &Move, time: &str, area: Rect) {
     let x = x + 2 + name + 1;
     let (word, role) = outcome(moved);
     let tail = 9;
-    let failed = matches!(moved.result, MoveResult::Refused | MoveResult::TimedOut | MoveResult::Skipped);
+    let failed = matches!(
+        moved.result,
+        MoveResult::Refused | MoveResult::TimedOut | MoveResult::LeaderLost | MoveResult::Skipped
+    );
     let (time, look) = if failed { (word, role) } else { (time, Role::Dim) };
     let word = if failed { moved.kind.word() } else { word };
     pen.put_right(right, y, tail, time, look);
@@ -119,6 +122,7 @@ fn outcome(moved: &Move) -> (&'static str, Role) {
     match (moved.result, moved.kind) {
         (MoveResult::Refused, _) => ("refused", Role::Warn),
         (MoveResult::TimedOut, _) => ("timed out", Role::Warn),
+        (MoveResult::LeaderLost, _) => ("broken off", Role::Warn),
         (MoveResult::Skipped, _) => ("skipped", Role::Dim),
         (MoveResult::Done | MoveResult::InFlight, HopKind::Recover) => ("recover", Role::Warn),
         (MoveResult::Done | MoveResult::InFlight, kind) => (kind.word(), Role::Text),

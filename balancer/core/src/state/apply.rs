@@ -18,6 +18,7 @@ impl State {
         self.position = Position(self.position.0 + 1);
         let at = recorded.at;
         self.last_at = self.last_at.max(at);
+        self.end_ordered_move(&recorded.event);
         match &recorded.event {
             Event::EpochStarted { epoch } => self.epoch = *epoch,
             Event::CityChanged { city } => self.city.clone_from(city),
@@ -51,8 +52,9 @@ impl State {
             Event::StageDone { order, stage, .. } => self.stage_done(*order, *stage, at),
             Event::HandedOver { order, token, pause_ms } => self.handed_over(*order, *token, *pause_ms),
             Event::Requeued { order, .. } => self.requeued(*order),
-            Event::MoveOrdered { order, .. } => {
+            Event::MoveOrdered { order, to, .. } => {
                 self.touch(*order);
+                self.ordered.insert(*order, *to);
             }
             Event::Completed { order, cooked_ms, .. } => self.completed(*order, *cooked_ms, at),
             Event::AttemptFailed { order, token, output, .. } => self.attempt_failed(*order, *token, output),
@@ -89,6 +91,23 @@ impl State {
                 self.rush = Some(Rush { rate_milli: *rate_milli, zone: *zone, lasts_ms: *lasts_ms, since: at, placed });
             }
             Event::RushEnded { .. } => self.rush = None,
+        }
+    }
+
+    /// An ordered move ends with the next lease of its order, with its failure, or with the order itself.
+    fn end_ordered_move(&mut self, event: &Event) {
+        if self.ordered.is_empty() {
+            return;
+        }
+        if let Event::Leased { order, .. }
+        | Event::MoveFailed { order, .. }
+        | Event::Completed { order, .. }
+        | Event::AttemptFailed { order, .. }
+        | Event::LeaseLost { order, .. }
+        | Event::Cancelled { order, .. }
+        | Event::DeadLettered { order, .. } = event
+        {
+            self.ordered.remove(order);
         }
     }
 
