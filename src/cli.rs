@@ -311,7 +311,7 @@ mod tests {
             "--plain --theme nord",
             "console --read-only --fps 30",
             "demo --kitchens 8 --rate 5 --speed 2",
-            "up --kitchens 4 --balancers 1 --port 0 --data-dir d --speed 2 --rate 1 --city f",
+            "up --kitchens 4 --balancers 1 --port 0 --data-dir d --speed 2 --rate 1 --city f --key-window 30m",
             "status --output json --balancer http://a:1 --balancer http://b:2",
             "--balancer http://a status",
             "kitchens",

@@ -1,6 +1,6 @@
 //! What an operator must know now, in words. Reads and phrases; decides nothing.
 
-use balancer_core::{DiskHealth, KitchenNo, Trouble};
+use balancer_core::{DiskHealth, KitchenNo, Trouble, limits};
 use protocol::api::Alert;
 use protocol::feed::{FeedEvent, Tone};
 use protocol::{OrderId, OrderState, WallTime};
@@ -30,6 +30,9 @@ pub(crate) fn now(inner: &Inner, known: &[Alert], at: WallTime) -> Vec<Alert> {
         named(inner, &ejected, "kitchen_ejected", EJECTED),
         clock(inner),
         quarantine(inner, at),
+        keys_full(inner, at),
+        keys_behind(inner),
+        quarantine_full(inner),
     ];
     let since = |name: &str| known.iter().find(|alert| alert.name == name).map_or(at, |alert| alert.since);
     let alerts = found.into_iter().flatten();
@@ -136,4 +139,28 @@ fn quarantine(inner: &Inner, at: WallTime) -> Found {
         "quarantine",
         format!("{count} set aside after three failed attempts: `chef show {newest}`, `chef release {newest}`"),
     ))
+}
+
+/// Orders in quarantine take the place of open ones.
+fn quarantine_full(inner: &Inner) -> Found {
+    let count = inner.core.state().quarantined();
+    let text = format!(
+        "{count} orders are in quarantine, and {} orders at most are open or there: release or cancel them",
+        limits::OPEN_ORDERS_MAX
+    );
+    (count >= limits::QUARANTINE_ALERT).then_some(("quarantine_full", text))
+}
+
+fn keys_full(inner: &Inner, at: WallTime) -> Found {
+    let wait = inner.book.full(inner.core.state().key_term(), at)?;
+    let text = format!(
+        "as many idempotency keys are remembered as there is room for: new ones are taken in {} s; look at the space on the disk, or shorten --key-window",
+        wait.as_secs()
+    );
+    Some(("keys_full", text))
+}
+
+fn keys_behind(inner: &Inner) -> Found {
+    let text = "the keys of old orders are being read from the ledger: orders with new keys wait until then";
+    (!inner.book.is_complete()).then(|| ("keys_behind", text.into()))
 }

@@ -30,15 +30,23 @@ impl Background {
     /// # Errors
     /// The system gives no thread.
     pub(crate) fn start(name: &'static str, work: impl FnOnce(&Pace) + Send + 'static) -> io::Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let pace = Pace { stop: Arc::clone(&stop) };
-        let run = move || {
+        Self::start_urgent(name, move |pace| {
             // On Linux a thread has a priority of its own; without it the work is only less polite.
             if let Err(error) = rustix::process::setpriority_process(None, NICE) {
                 tracing::debug!(%error, name, "keeps its priority");
             }
-            work(&pace);
-        };
+            work(pace);
+        })
+    }
+
+    /// The same at the usual priority, for what clients wait for.
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub(crate) fn start_urgent(name: &'static str, work: impl FnOnce(&Pace) + Send + 'static) -> io::Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let pace = Pace { stop: Arc::clone(&stop) };
+        let run = move || work(&pace);
         Ok(Self { stop, thread: std::thread::Builder::new().name(name.to_owned()).spawn(run)? })
     }
 
@@ -59,6 +67,12 @@ impl Background {
 }
 
 impl Pace {
+    /// One that is never told to end.
+    #[cfg(test)]
+    pub(crate) fn endless() -> Self {
+        Self { stop: Arc::default() }
+    }
+
     /// Whether it was told to end.
     pub(crate) fn is_over(&self) -> bool {
         self.stop.load(Relaxed)

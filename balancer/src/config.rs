@@ -2,9 +2,11 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use protocol::api::{Algorithm, PolicyView, Weights};
+use protocol::bounds;
 use protocol::city::City;
 
 use crate::ledger::{Founding, Terms};
@@ -61,6 +63,9 @@ pub struct Args {
     /// Never begin an empty ledger: there is one, or it is waited for by starting again
     #[arg(long)]
     pub ledger_exists: bool,
+    /// How long an idempotency key is remembered, from its order's acceptance on: the same key is the same order (1s to 7d)
+    #[arg(long, env = "KEY_WINDOW", default_value = "1h", value_parser = key_window)]
+    pub key_window: Duration,
     /// Allow a listening address beyond loopback although there is no authentication yet: anyone who reaches it commands it
     #[arg(long, env = "INSECURE_LAB")]
     pub insecure_lab: bool,
@@ -73,6 +78,12 @@ pub struct Args {
     /// How to log: text or json
     #[arg(long, env = "LOG_FORMAT", default_value = "text", value_parser = ["text", "json"])]
     pub log_format: String,
+}
+
+/// A key window as it is written: `30m`, `1h 30m`, `2d`.
+fn key_window(text: &str) -> Result<Duration, String> {
+    let window = humantime::parse_duration(text).map_err(|_| "it is written like 30m, 1h or 2d".to_owned())?;
+    bounds::KEY_WINDOW.check(window.as_secs_f64()).map(|_| window)
 }
 
 /// A setting that cannot be used, with the mend.
@@ -208,6 +219,21 @@ mod tests {
             assert!(said.contains(&flags[0][2..].replace('-', "_")), "{flags:?}: {said}");
         }
         assert!(refusal(&["--load-weight", "nan"]).contains("weights"));
+    }
+
+    #[test]
+    fn a_key_window_is_written_as_people_write_it() {
+        let read = |window: &str| {
+            Line::try_parse_from(["balancer", "--key-window", window]).map(|line| line.args.key_window).ok()
+        };
+        assert_eq!((read("90s"), read("1h 30m")), (Some(Duration::from_secs(90)), Some(Duration::from_secs(5_400))));
+        for bad in ["0s", "999ms", "8d", "soon", "-1s", ""] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+        assert_eq!(
+            Line::try_parse_from(["balancer"]).expect("fine").args.key_window,
+            balancer_core::limits::KEY_WINDOW
+        );
     }
 
     #[test]

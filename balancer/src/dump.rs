@@ -167,6 +167,7 @@ impl Names {
             Event::Cancelled { by, .. } | Event::Requeued { by, .. } | Event::RushEnded { by } => with(json!({}), by),
             Event::DeadLettered { strikes, .. } => json!({ "strikes": strikes }),
             Event::StaleRefused { kitchen, token, .. } => json!({ "kitchen": self.kitchen(*kitchen), "token": token }),
+            Event::KeyWindowSet { window_ms } => json!({ "window_ms": window_ms }),
             Event::HandedOver { token, pause_ms, .. } => json!({ "token": token, "pause_ms": pause_ms }),
             Event::RushStarted { rate_milli, zone, lasts_ms, by } => with(
                 json!({

@@ -9,17 +9,17 @@ use protocol::{OrderId, Position};
 use crate::ledger::{Journal, ReadError};
 use crate::{notable, recovery};
 
-/// Rows that one request reads at most: an order that was open through more than that shows its beginning.
+/// Rows that one request reads at most: of an order that was here through more than that the projection knows.
 const ROWS_MAX: usize = 20_000;
 
-/// The events about an order between two positions; `names` are the kitchens' by number. Reads the disk: not for the
-/// thread that decides.
+/// The events about an order between two positions; `names` are the kitchens' by number. None when they are too far apart
+/// to read all between them. Reads the disk: not for the thread that decides.
 pub(crate) fn read(
     dir: &Path,
     names: &[String],
     order: OrderId,
     (first, last): (Position, Position),
-) -> Result<Vec<HistoryEvent>, ReadError> {
+) -> Result<Option<Vec<HistoryEvent>>, ReadError> {
     let mut reader = Journal::reader(dir)?;
     let mut found = Vec::new();
     let mut rows = 0;
@@ -41,5 +41,5 @@ pub(crate) fn read(
         }
         ControlFlow::Continue(())
     })?;
-    Ok(found)
+    Ok((rows <= ROWS_MAX).then_some(found))
 }

@@ -6,12 +6,14 @@
 //!
 //! Invariant: nothing leaves that follows from an event which is not durable. Inputs of one round of the runtime share
 //! one turn, and turns that gather while a sync runs share the next, so a sync serves as many as came meanwhile.
-//! The outboxes of agents (`agents`) and what an event adds to the figures (`figures`) have files of their own.
+//! The outboxes of agents (`agents`), what an event adds to the figures (`figures`) and the keys of forgotten orders (`keys`)
+//! have files of their own.
 //! The lock is never held across an await and never contended for long: one thread runs all of it.
 
 mod agents;
 mod cards;
 mod figures;
+mod keys;
 mod names;
 
 use std::collections::HashMap;
@@ -24,16 +26,18 @@ use balancer_core::state::Kitchen;
 use balancer_core::{Core, DiskHealth, Effect, Input, Now, Recorded, Refused, Reply};
 use protocol::shared::Secret;
 use protocol::{OrderId, Position, WallTime};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, Semaphore, oneshot};
 
 use crate::clock::{self, LedgerClock};
 use crate::feed::{Feed, Outgoing};
+use crate::keys::Book;
 use crate::kpi::Rolling;
 use crate::leadership::Peers;
 use crate::ledger::{Durable, Encode, Health, LedgerHandle, Place, Turn};
 use crate::metrics::Metrics;
 use agents::Outbox;
 use cards::Cards;
+pub(crate) use keys::{Asked, NoKey};
 pub(crate) use names::Names;
 
 /// While more turns are on their way, agents are written to at most this often: two commits or three. At full rate that
@@ -94,6 +98,7 @@ pub struct Inner {
     pub(crate) feed: Feed,
     pub(crate) names: Names,
     pub(crate) cards: Cards,
+    pub(crate) book: Book,
     ledger: Option<LedgerHandle<Batch, After>>,
     /// The ledger's time.
     pub(crate) clock: LedgerClock,
@@ -125,6 +130,8 @@ pub struct Hub {
     timer: Notify,
     /// Wakes those who wait for a disk that has stopped answering.
     stalled: Notify,
+    /// Keys that are asked of the disk at one time.
+    lookups: Semaphore,
     /// Its name.
     pub id: String,
     /// When the process began, on the monotonic clock.
@@ -154,6 +161,7 @@ impl Hub {
     /// A hub around a core that has replayed the ledger.
     pub(crate) fn new(
         core: Core,
+        book: Book,
         ledger: LedgerHandle<Batch, After>,
         id: String,
         data_dir: std::path::PathBuf,
@@ -168,6 +176,7 @@ impl Hub {
             feed: Feed::default(),
             names: Names::default(),
             cards: Cards::default(),
+            book,
             ledger: Some(ledger),
             clock,
             now: None,
@@ -186,11 +195,13 @@ impl Hub {
             set_aside: Vec::new(),
         };
         let (flush, timer, stalled, started) = (Notify::new(), Notify::new(), Notify::new(), clock::mono());
+        let lookups = Semaphore::new(keys::LOOKUPS_MAX);
         Self {
             inner: Mutex::new(inner),
             flush,
             timer,
             stalled,
+            lookups,
             id,
             started,
             data_dir,
@@ -386,6 +397,7 @@ impl Inner {
     pub(crate) fn handle(&mut self, input: Input) {
         let now = self.now();
         self.core.handle(now, input);
+        self.remember_forgotten(now);
     }
 
     /// Names follow the city, which changes only when a leader begins.

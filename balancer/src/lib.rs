@@ -12,6 +12,7 @@ pub mod dump;
 mod feed;
 mod history;
 mod hub;
+pub mod keys;
 mod kpi;
 mod leadership;
 pub mod ledger;

@@ -58,6 +58,7 @@ pub(crate) fn operator(event: &Event) -> Option<&Operator> {
         | Event::DeadLettered { .. }
         | Event::StaleRefused { .. }
         | Event::Drained { .. }
+        | Event::KeyWindowSet { .. }
         | Event::HandedOver { .. } => None,
     }
 }
@@ -160,6 +161,7 @@ pub(crate) fn event(names: &impl Named, position: Position, recorded: &Recorded)
         | Event::StageDone { .. }
         | Event::Completed { .. }
         | Event::HandedOver { .. }
+        | Event::KeyWindowSet { .. }
         | Event::LeaseLost { .. } => return None,
     };
     line(position, recorded, recorded.event.word(), tone, subject, text)
@@ -230,6 +232,7 @@ pub(crate) fn detail(kitchens: &[String], event: &Event) -> String {
         | Event::KitchenReturned { .. }
         | Event::KitchenScheduling { .. }
         | Event::Drained { .. }
+        | Event::KeyWindowSet { .. }
         | Event::RushStarted { .. }
         | Event::RushEnded { .. } => String::new(),
     }

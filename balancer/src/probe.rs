@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use crate::clock::LedgerClock;
 use crate::feed::Parcel;
 use crate::hub::{Batch, Hub};
+use crate::keys::Book;
 use crate::leadership::Peers;
 use crate::ledger::{self, AppendError, LedgerHandle, Row, Store};
 
@@ -99,8 +100,8 @@ impl Probe {
             ledger::spawn(Nowhere, |_| {}, |error| panic!("{error}")).expect("a thread for the ledger");
         let core = Core::new(State::default(), Settings::default());
         let peers = Peers::new("b1".into(), "http://127.0.0.1:1".into());
-        let hub =
-            Hub::new(core, ledger, "b1".into(), std::env::temp_dir(), peers, LedgerClock::begin(WallTime(0), None));
+        let clock = LedgerClock::begin(WallTime(0), None);
+        let hub = Hub::new(core, Book::empty(), ledger, "b1".into(), std::env::temp_dir(), peers, clock);
         let now = Now { mono: crate::clock::mono(), wall: WallTime::now() };
         let runtime = runtime::Builder::new_current_thread().build().expect("a runtime");
         let (jobs, readers) = (VecDeque::new(), Vec::new());

@@ -5,13 +5,16 @@
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use balancer_core::state::Order;
 use balancer_core::{Recorded, State};
-use protocol::Position;
+use protocol::{Position, WallTime};
 
+use crate::keys::{Notes, Scribe, Shelf};
 use crate::ledger::{self, Journal, ReadError, Reader, Row, Tip};
 
 /// Events between two snapshots: a restart replays about so many, in about half a second.
@@ -21,7 +24,9 @@ pub(crate) const SNAPSHOT_EVERY: u64 = 1_000_000;
 const SNAPSHOT_GAP: Duration = Duration::from_secs(15);
 
 /// The layout of [`State`] in a snapshot; a snapshot of another layout is passed over and the journal replayed.
-const LAYOUT: u8 = 4;
+const LAYOUT: u8 = 5;
+/// That of the release before, which can still be read.
+const LAYOUT_BEFORE_WINDOWS: u8 = 2;
 
 /// The ledger cannot be replayed.
 #[derive(Debug, thiserror::Error)]
@@ -44,46 +49,100 @@ pub fn decode(row: &Row) -> Result<Vec<Recorded>, String> {
     balancer_core::event::row::read(&row.body, row.count)
 }
 
-/// The state at the end of the ledger, and where the newest snapshot stands.
+/// The state of the newest snapshot, or the empty one.
+fn begin(dir: &Path, reader: &Reader) -> State {
+    let newest = ledger::newest_snapshot(dir, reader).and_then(|(tip, body)| read_snapshot(tip, &body));
+    newest.unwrap_or_default()
+}
+
+/// What a replay comes to.
+#[derive(Debug)]
+pub(crate) struct Replayed {
+    /// The fold of everything.
+    pub(crate) state: State,
+    /// Where the newest snapshot stands.
+    pub(crate) snapshot: Position,
+    /// The keys of what was forgotten since.
+    pub(crate) notes: Notes,
+}
+
+/// The state at the end of the ledger.
 ///
 /// # Errors
 /// Damage, with its position.
-pub(crate) fn replay(dir: &Path) -> Result<(State, Position), BadLedger> {
+pub(crate) fn replay(dir: &Path) -> Result<Replayed, BadLedger> {
     let mut reader = Journal::reader(dir).map_err(ReadError::from)?;
-    let (mut state, from) =
-        match ledger::newest_snapshot(dir, &reader).and_then(|(tip, body)| read_snapshot(tip, &body)) {
-            Some(state) => {
-                let position = state.position();
-                (state, position)
-            }
-            None => (State::default(), Position(0)),
-        };
-    fold(&mut reader, from, &mut state)?;
-    Ok((state, from))
+    let mut state = begin(dir, &reader);
+    let (snapshot, mut notes) = (state.position(), Notes::behind(&state));
+    fold(&mut reader, &mut state, &mut notes)?;
+    Ok(Replayed { state, snapshot, notes })
 }
 
-/// Applies the rows behind `after`; who starts again after an error starts from a new state.
-pub(crate) fn fold(reader: &mut Reader, after: Position, state: &mut State) -> Result<(), BadLedger> {
-    let stopped = reader.rows_from(after, |row| match decode(&row) {
+/// Applies the rows behind a state; who starts again after an error starts from a new state.
+pub(crate) fn fold(reader: &mut Reader, state: &mut State, notes: &mut Notes) -> Result<(), BadLedger> {
+    fold_rows(reader, state, |state, forgotten, at| {
+        notes.row(state, forgotten, at);
+        true
+    })
+}
+
+/// The same; `each` is given the state after each row, what the row made it forget, and its time, and says whether to go on.
+fn fold_rows(
+    reader: &mut Reader,
+    state: &mut State,
+    mut each: impl FnMut(&State, Vec<Order>, WallTime) -> bool,
+) -> Result<(), BadLedger> {
+    let stopped = reader.rows_from(state.position(), |row| match decode(&row) {
         Ok(events) => {
-            events.iter().for_each(|event| state.apply(event));
-            ControlFlow::Continue(())
+            let forgotten = events.iter().filter_map(|event| state.apply(event)).collect();
+            let at = events.last().map_or(WallTime(0), |last| last.at);
+            if each(state, forgotten, at) { ControlFlow::Continue(()) } else { ControlFlow::Break(None) }
         }
-        Err(why) => ControlFlow::Break((row.first, why)),
+        Err(why) => ControlFlow::Break(Some((row.first, why))),
     })?;
     match stopped {
-        ControlFlow::Break((position, why)) => Err(BadLedger::Row(position, why)),
-        ControlFlow::Continue(_) => Ok(()),
+        ControlFlow::Break(Some((position, why))) => Err(BadLedger::Row(position, why)),
+        ControlFlow::Break(None) | ControlFlow::Continue(_) => Ok(()),
     }
+}
+
+/// Reads the whole journal up to `to` for the keys of forgotten orders that are still in their time. Says whether it came
+/// to its end.
+///
+/// # Errors
+/// The journal cannot be read, or the keys not be written.
+pub(crate) fn write_keys(
+    shelf: &Arc<Shelf>,
+    to: Position,
+    goes_on: impl Fn() -> bool,
+) -> Result<bool, Box<dyn std::error::Error>> {
+    let mut reader = Journal::reader(shelf.dir()).map_err(ReadError::from)?;
+    let mut state = State::default();
+    let mut scribe = Scribe::for_all(shelf, &state)?;
+    fold_rows(&mut reader, &mut state, |state, forgotten, at| {
+        scribe.row(state, forgotten, at);
+        state.position() < to && goes_on()
+    })?;
+    let whole = state.position() >= to;
+    scribe.finish(&state)?;
+    Ok(whole)
 }
 
 fn read_snapshot(tip: Tip, body: &[u8]) -> Option<State> {
     let (layout, rest) = body.split_first()?;
-    if *layout != LAYOUT {
-        tracing::warn!(layout, "the snapshot has another layout: replaying the journal instead");
-        return None;
-    }
-    match postcard::from_bytes::<State>(rest) {
+    let read = match *layout {
+        LAYOUT => postcard::from_bytes::<State>(rest),
+        // It ends before ordered moves, the time of the last event, the key window and the beginning of the reign; absent, each is
+        // a zero.
+        LAYOUT_BEFORE_WINDOWS => {
+            postcard::from_bytes::<State>(&[rest, &[0; 4]].concat()).map(State::with_quarantine_kept)
+        }
+        layout => {
+            tracing::warn!(layout, "the snapshot has another layout: replaying the journal instead");
+            return None;
+        }
+    };
+    match read {
         Ok(state) if state.position() == tip.position => Some(state),
         Ok(state) => {
             tracing::warn!(position = %tip.position, holds = %state.position(), "the snapshot holds another position: not used");
@@ -96,17 +155,37 @@ fn read_snapshot(tip: Tip, body: &[u8]) -> Option<State> {
     }
 }
 
-fn make_snapshot(dir: &Path) -> Result<Position, BadLedger> {
-    let (state, _) = replay(dir)?;
-    let reader = Journal::reader(dir).map_err(ReadError::from)?;
+/// Keys first: a snapshot that is there means that those of everything before it are, too.
+pub(crate) fn make_snapshot(dir: &Path, shelf: &Arc<Shelf>) -> Result<Position, BadLedger> {
+    let mut reader = Journal::reader(dir).map_err(ReadError::from)?;
+    let mut state = begin(dir, &reader);
+    let mut scribe = match Scribe::start(shelf, &state) {
+        Ok(scribe) => scribe,
+        Err(error) => return Ok(no_snapshot(&error, &state)),
+    };
+    let mut now = WallTime(0);
+    fold_rows(&mut reader, &mut state, |state, forgotten, at| {
+        now = at;
+        scribe.row(state, forgotten, at);
+        true
+    })?;
+    if let Err(error) = scribe.finish(&state) {
+        return Ok(no_snapshot(&error, &state));
+    }
+    shelf.expire(state.key_term(), now);
     let position = state.position();
     let Some(chain) = reader.chain_at(position)? else { return Ok(position) };
     let body = postcard::to_extend(&state, vec![LAYOUT]).expect("the state is plain data");
     match ledger::write_snapshot(dir, &Tip { position, epoch: state.epoch(), chain }, &body) {
         Ok(_) => tracing::info!(%position, bytes = body.len(), "snapshot written"),
-        Err(error) => tracing::warn!(%error, "no snapshot: the next start replays more"),
+        Err(error) => _ = no_snapshot(&error, &state),
     }
     Ok(position)
+}
+
+fn no_snapshot(error: &dyn std::error::Error, state: &State) -> Position {
+    tracing::warn!(%error, "no snapshot: the next start replays more, and keys of old orders stay in memory");
+    state.position()
 }
 
 /// The thread that makes snapshots.
@@ -122,9 +201,9 @@ impl Snapshots {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub(crate) fn start(dir: PathBuf, from: Position) -> std::io::Result<Self> {
+    pub(crate) fn start(dir: PathBuf, from: Position, shelf: Arc<Shelf>) -> std::io::Result<Self> {
         let (wanted, queue) = channel();
-        let thread = std::thread::Builder::new().name("snapshots".into()).spawn(move || work(&dir, &queue))?;
+        let thread = std::thread::Builder::new().name("snapshots".into()).spawn(move || work(&dir, &shelf, &queue))?;
         Ok(Self { wanted, thread, next: Position(from.0 + SNAPSHOT_EVERY), last: Instant::now() })
     }
 
@@ -150,10 +229,10 @@ impl Snapshots {
     }
 }
 
-fn work(dir: &Path, queue: &Receiver<()>) {
+fn work(dir: &Path, shelf: &Arc<Shelf>, queue: &Receiver<()>) {
     while queue.recv().is_ok() {
         while queue.try_recv().is_ok() {}
-        if let Err(error) = make_snapshot(dir) {
+        if let Err(error) = make_snapshot(dir, shelf) {
             tracing::error!(%error, "the journal could not be read back: run `chef verify --data-dir {}`", dir.display());
         }
     }

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use balancer_core::{Core, Input, Settings};
 use color_eyre::Result;
 use color_eyre::eyre::{Context, eyre};
-use protocol::link::Timing;
 use protocol::shared::Secret;
 use protocol::{Epoch, WallTime};
 use tokio::net::{TcpListener, TcpSocket};
@@ -22,6 +21,7 @@ use crate::background::Background;
 use crate::clock::LedgerClock;
 use crate::config::Args;
 use crate::hub::{After, Hub, NoAnswer};
+use crate::keys::{self, Book, Shelf};
 use crate::leadership::{Leader, Peers};
 use crate::ledger::{self, Durable};
 use crate::recovery::Snapshots;
@@ -110,14 +110,14 @@ fn raise_descriptor_limit() {
 /// A leader at work.
 struct Reign {
     hub: Arc<Hub>,
-    beside: [Background; 2],
+    beside: [Background; 3],
     releasing: JoinHandle<Snapshots>,
 }
 
 /// From a ledger that is this process's to a leader that everybody can find.
 async fn begin(args: &Args, node: &Node, won: Won, started: Duration) -> Result<Reign> {
     let (city, policy) = args.check()?;
-    let Won { journal, followed: Followed { state, snapshot, offset_ms, .. } } = won;
+    let Won { journal, followed: Followed { state, snapshot, notes, offset_ms, .. } } = won;
     let place = journal.place().clone();
     let (durable, released) = mpsc::unbounded_channel::<Durable<After>>();
     let ledger = ledger::spawn(
@@ -132,12 +132,17 @@ async fn begin(args: &Args, node: &Node, won: Won, started: Duration) -> Result<
         },
     )
     .wrap_err("cannot start the ledger's thread")?;
-    let snapshots = Snapshots::start(args.data_dir.clone(), snapshot).wrap_err("cannot start the snapshot thread")?;
-    let settings = Settings { timing: Timing::DEFAULT, seed: WallTime::now().0, without: None };
+    let clock = LedgerClock::begin(state.last_at(), offset_ms);
+    let book = Book::open(&args.data_dir, notes, args.key_window, clock.now().wall)
+        .wrap_err("cannot open the ledger beside")?;
+    let shelf = book.shelf();
+    let snapshots = Snapshots::start(args.data_dir.clone(), snapshot, Arc::clone(&shelf))
+        .wrap_err("cannot start the snapshot thread")?;
+    let settings = Settings { seed: WallTime::now().0, key_window: args.key_window, ..Settings::default() };
     let url = node.url.clone();
     let peers = Peers::new(args.id.clone(), url.clone());
-    let clock = LedgerClock::begin(state.last_at(), offset_ms);
-    let mut hub = Hub::new(Core::new(state, settings), ledger, args.id.clone(), args.data_dir.clone(), peers, clock);
+    let core = Core::new(state, settings);
+    let mut hub = Hub::new(core, book, ledger, args.id.clone(), args.data_dir.clone(), peers, clock);
     hub.started = started;
     crate::private::tighten(&args.data_dir);
     hub.place = Some(place);
@@ -161,7 +166,7 @@ async fn begin(args: &Args, node: &Node, won: Won, started: Duration) -> Result<
     }
     tracing::info!(url = leader.url, %epoch, version = VERSION, data_dir = %args.data_dir.display(), "leading");
     node.leads(Arc::clone(&hub), leader);
-    let beside = beside(&args.data_dir, &hub).wrap_err("cannot start the threads beside the orders")?;
+    let beside = beside(&args.data_dir, &hub, shelf).wrap_err("cannot start the threads beside the orders")?;
     Ok(Reign { hub, beside, releasing })
 }
 
@@ -207,13 +212,14 @@ async fn end(reign: Reign) -> Result<()> {
     Ok(())
 }
 
-/// Work of a leader that no order waits for: reading the ledger back, and folding it into tables.
-fn beside(dir: &std::path::Path, hub: &Hub) -> std::io::Result<[Background; 2]> {
+/// Work of a leader beside the orders: reading the ledger back, folding it into tables, and reading old keys after a start.
+fn beside(dir: &std::path::Path, hub: &Hub, shelf: Arc<Shelf>) -> std::io::Result<[Background; 3]> {
     let (scrub, projection) = {
         let metrics = &hub.lock().metrics;
         (Arc::clone(&metrics.scrub), Arc::clone(&metrics.projection))
     };
-    Ok([scrub::start(dir.to_owned(), scrub)?, projection::start(dir.to_owned(), projection)?])
+    let keys = Background::start_urgent("keys", move |pace| keys::catch_up(&shelf, pace))?;
+    Ok([scrub::start(dir.to_owned(), scrub)?, projection::start(dir.to_owned(), projection)?, keys])
 }
 
 /// Where others on this machine reach a listener at `address`: one on every address is reached on loopback.

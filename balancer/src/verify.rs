@@ -7,7 +7,7 @@ use std::path::Path;
 
 use balancer_core::event::{Accepted, Cause};
 use balancer_core::{Event, KitchenNo};
-use protocol::{Epoch, FencingToken, OrderId, Position};
+use protocol::{Epoch, FencingToken, OrderId, Position, WallTime};
 
 use crate::ledger::{self, ReadError};
 use crate::recovery;
@@ -85,6 +85,7 @@ struct Story {
     handed_over: bool,
     stages: u8,
     stages_done: u8,
+    accepted_at: WallTime,
     /// Attempts that failed or were lost since it was accepted or released.
     ended_attempts: u64,
     end: Option<End>,
@@ -111,6 +112,8 @@ struct Judge {
     last_token: FencingToken,
     tally: Tally,
     ends: u64,
+    key_window_ms: Option<u64>,
+    reign_at: WallTime,
 }
 
 /// Walks the ledger in this directory.
@@ -127,7 +130,7 @@ pub fn run(dir: &Path) -> Result<Report, Unsound> {
         let judged = recovery::decode(row).map_err(|why| (row.first, why)).and_then(|events| {
             let positions = (row.first.0..).map(Position);
             events.into_iter().zip(positions).try_for_each(|(recorded, position)| {
-                judge.event(row.epoch, recorded.event).map_err(|why| (position, why))
+                judge.event(row.epoch, recorded.at, recorded.event).map_err(|why| (position, why))
             })
         });
         wrong = judged.err();
@@ -156,7 +159,7 @@ pub fn run(dir: &Path) -> Result<Report, Unsound> {
 }
 
 impl Story {
-    fn accepted(stages: u8) -> Self {
+    fn accepted(stages: u8, accepted_at: WallTime) -> Self {
         Self {
             token: None,
             holder: None,
@@ -166,6 +169,7 @@ impl Story {
             handed_over: false,
             stages,
             stages_done: 0,
+            accepted_at,
             ended_attempts: 0,
             end: None,
             ended_no: 0,
@@ -174,13 +178,14 @@ impl Story {
 }
 
 impl Judge {
-    fn event(&mut self, row: Epoch, event: Event) -> Result<(), String> {
+    fn event(&mut self, row: Epoch, at: WallTime, event: Event) -> Result<(), String> {
         match event {
             Event::EpochStarted { epoch } => {
+                self.reign_at = at;
                 ensure(epoch > self.epoch && epoch == row, || format!("epoch {epoch} begins after {}", self.epoch))?;
                 self.epoch = epoch;
             }
-            Event::Accepted(accepted) => self.accepted(*accepted)?,
+            Event::Accepted(accepted) => self.accepted(*accepted, at)?,
             Event::Leased { order, token, kitchen, cause } => self.leased(order, token, kitchen, cause)?,
             Event::Started { order, token, stage } => self.started(order, token, stage)?,
             Event::StageDone { order, token, stage } => {
@@ -233,6 +238,7 @@ impl Judge {
             | Event::PolicyChanged { .. }
             | Event::RushStarted { .. }
             | Event::RushEnded { .. } => {}
+            Event::KeyWindowSet { window_ms } => self.key_window_ms = Some(window_ms),
         }
         ensure(row == self.epoch, || format!("a row of epoch {row} after epoch {} began", self.epoch))
     }
@@ -325,20 +331,27 @@ impl Judge {
         Ok(())
     }
 
-    fn accepted(&mut self, accepted: Accepted) -> Result<(), String> {
+    fn accepted(&mut self, accepted: Accepted, at: WallTime) -> Result<(), String> {
         let Accepted { order, key, stages, .. } = accepted;
         ensure(order.0 == self.last_order + 1, || format!("{order} was accepted after o{}", self.last_order))?;
         self.last_order = order.0;
-        self.orders.insert(order, Story::accepted(stages));
-        // A key may come again once its order is so old that the balancer has forgotten it.
-        let kept = balancer_core::limits::CLOSED_KEPT as u64;
-        let ends = self.ends;
-        if let Some(other) = key.and_then(|key| self.keys.insert(key, order)) {
-            let forgotten =
-                self.orders.get(&other).is_some_and(|story| story.end.is_some() && ends - story.ended_no >= kept);
-            ensure(forgotten, || format!("{order} was accepted under the key of {other}"))?;
+        self.orders.insert(order, Story::accepted(stages, at));
+        let Some(other) = key.and_then(|key| self.keys.insert(key, order)) else { return Ok(()) };
+        let forgotten = self.orders.get(&other).is_some_and(|story| self.may_forget(story, at));
+        ensure(forgotten, || format!("{order} was accepted under the key of {other}"))
+    }
+
+    /// A key may come again once its order has ended and its time is over, which runs from the acceptance or from when the
+    /// leader began; before there were key windows, once so many
+    /// others had ended.
+    fn may_forget(&self, story: &Story, at: WallTime) -> bool {
+        match self.key_window_ms {
+            Some(window_ms) => {
+                let waits = matches!(story.end, None | Some(End::DeadLettered));
+                !waits && at.ms_since(story.accepted_at.max(self.reign_at)) >= window_ms
+            }
+            None => story.end.is_some() && self.ends - story.ended_no >= balancer_core::limits::CLOSED_KEPT as u64,
         }
-        Ok(())
     }
 
     fn ended(&mut self, order: OrderId, how: End) -> Result<(), String> {

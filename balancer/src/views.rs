@@ -394,6 +394,7 @@ pub fn status(hub: &Hub, inner: &Inner, now: Now) -> Status {
         kpi: kpi(inner, now),
         rush: rush(inner, now.mono),
         version: VERSION.into(),
+        key_window_ms: millis(state.key_term().window),
         alerts: inner.feed.alerts().to_vec(),
     }
 }

@@ -21,6 +21,9 @@ pub const LOAD_RATE: Bound = Bound { low: 0.001, high: 1_000_000.0, unit: "order
 pub const FLOW_RATE: Bound = Bound { low: 0.0, high: 100_000.0, unit: "orders a second" };
 /// How fast a kitchen cooks: beyond it a stage would outlast a day or be shorter than a timer's tick.
 pub const SPEED: Bound = Bound { low: 0.001, high: 1_000_000.0, unit: "times the menu's speed" };
+/// How long an idempotency key is remembered. Below a second a client that is told to come back would be taken for a new
+/// one; a week at a thousand orders a second is more keys than are kept.
+pub const KEY_WINDOW: Bound = Bound { low: 1.0, high: 604_800.0, unit: "s" };
 /// How fast a recording plays.
 pub const REPLAY_SPEED: Bound = Bound { low: 0.25, high: 64.0, unit: "times as fast as it was" };
 /// A share of a whole.

@@ -37,6 +37,8 @@ pub struct Options {
     pub city_file: Option<PathBuf>,
     /// For the orders it makes.
     pub seed: u64,
+    /// How long keys are remembered, if not as a balancer has it by itself.
+    pub key_window: Option<Duration>,
     /// Says what happens on standard error, too; else only in the log.
     pub talkative: bool,
     /// What the first balancer is told of the ledger at its first start; later there is one.
@@ -176,6 +178,9 @@ pub(super) fn balancer_args(id: &str, options: &Options) -> Vec<OsString> {
         args.push("--city".into());
         args.push(file.into());
     }
+    if let Some(window) = options.key_window {
+        args.push(format!("--key-window={}", humantime::format_duration(window)).into());
+    }
     args
 }
 
@@ -240,6 +245,7 @@ mod tests {
             rate,
             city_file,
             seed,
+            key_window: None,
             talkative: false,
             ledger: LedgerTerms::default(),
         }

@@ -98,6 +98,15 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     read.ok_or_else(|| "a duration is written like 30s, 2m or 500ms, and is at most a year".into())
 }
 
+/// How long keys are remembered.
+///
+/// # Errors
+/// Says what would be right.
+pub fn key_window(text: &str) -> Result<Duration, String> {
+    let window = duration(text)?;
+    bounds::KEY_WINDOW.check(window.as_secs_f64()).map(|_| window)
+}
+
 /// `pizza` or `pizza:2`.
 ///
 /// # Errors

@@ -43,6 +43,7 @@ fn status_pairs(status: &StatusView) -> String {
         ("availability", percent(kpi.availability)),
         ("rush", status.rush.as_ref().map_or_else(|| "none".into(), rush_words)),
         ("proof", proof_line(&status.proof)),
+        ("keys", format!("remembered for {}", humantime::format_duration(Duration::from_millis(status.key_window_ms)))),
         ("version", status.version.clone()),
     ];
     lines.extend(status.alerts.iter().map(|alert| ("ALERT", format!("{}: {}", alert.name, alert.text))));

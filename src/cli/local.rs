@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Duration, timeout};
 
-use super::args::{DataDir, Print, Reach, duration, operator, within};
+use super::args::{DataDir, Print, Reach, duration, key_window, operator, within};
 use super::failure::Failure;
 use crate::city::control::{By, Supervisor};
 use crate::city::plan::{BALANCERS_MAX, LedgerTerms};
@@ -174,6 +174,9 @@ pub struct CityArgs {
     /// For the orders the city makes by itself
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// How long an idempotency key is remembered [default: 1h]
+    #[arg(long, env = "KEY_WINDOW", value_name = "TIME", value_parser = key_window)]
+    pub key_window: Option<Duration>,
     #[command(flatten)]
     pub ledger: LedgerTerms,
 }
@@ -232,6 +235,7 @@ fn options(city: &CityArgs, port: u16, data_dir: PathBuf, rate: f64, talkative: 
         rate,
         city_file: city.city.clone(),
         seed: city.seed,
+        key_window: city.key_window,
         talkative,
         ledger: city.ledger,
     }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use protocol::{OrderId, Priority};
+use protocol::{OrderId, OrderState, Priority};
 
 use crate::dispatcher::{Core, Guard};
 use crate::effect::{Refused, Reply};
@@ -24,7 +24,7 @@ pub struct Line {
 
 impl Core {
     pub(crate) fn submit(&mut self, now: Now, request: RequestId, order: NewOrder) {
-        if let Some(known) = order.key.as_ref().and_then(|key| self.state.keys.get(key)).copied()
+        if let Some(known) = order.key.as_ref().and_then(|key| self.remembered(now, key))
             && !self.without(Guard::Idempotency)
         {
             return self.answer_again(request, known, &order);
@@ -38,6 +38,14 @@ impl Core {
         if let Some(receipt) = self.receipt(id) {
             self.reply(request, Reply::Placed(receipt));
         }
+    }
+
+    /// The order in memory that has this key: always while it is open or in quarantine, and within its window.
+    fn remembered(&self, now: Now, key: &str) -> Option<OrderId> {
+        let order = self.state.keyed(key)?;
+        let waits = order.state.is_open() || order.state == OrderState::DeadLettered;
+        let fresh = !self.state.key_term().is_over(order.placed_at, now.wall);
+        (waits || fresh).then_some(order.id)
     }
 
     /// Takes an order that has passed the door.
@@ -60,7 +68,7 @@ impl Core {
             Priority::Normal => limits::QUEUE_MAX * limits::QUEUE_NORMAL_PERCENT / 100,
             Priority::High => limits::QUEUE_MAX,
         };
-        if self.state.orders().open() >= limits::OPEN_ORDERS_MAX {
+        if self.state.orders().open() + self.state.quarantined() >= limits::OPEN_ORDERS_MAX {
             return Err(Refused::TooManyOpen { limit: limits::OPEN_ORDERS_MAX });
         }
         if self.state.queued() >= limit {

@@ -17,7 +17,7 @@ use crate::input::{Input, Now, Operator, RequestId};
 use crate::limits;
 use crate::outcomes::Outcome;
 use crate::soft::{Decision, Link, MoveAsked, Skip, Soft};
-use crate::state::State;
+use crate::state::{Order, State};
 use crate::{disk, dispatch, fleet};
 
 /// A guard that a simulator can take away, to show that it would notice. Never reachable from a command line.
@@ -55,13 +55,15 @@ pub struct Settings {
     pub timing: Timing,
     /// For everything left to chance.
     pub seed: u64,
+    /// How long a key is remembered from its order's acceptance on.
+    pub key_window: Duration,
     /// For the simulator only.
     pub without: Option<Guard>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { timing: Timing::DEFAULT, seed: 1, without: None }
+        Self { timing: Timing::DEFAULT, seed: 1, key_window: limits::KEY_WINDOW, without: None }
     }
 }
 
@@ -73,6 +75,7 @@ pub struct Core {
     pub(crate) effects: Vec<Effect>,
     settings: Settings,
     events: Vec<Recorded>,
+    forgotten: Vec<Order>,
 }
 
 impl Core {
@@ -80,7 +83,7 @@ impl Core {
     #[must_use]
     pub fn new(state: State, settings: Settings) -> Self {
         let soft = Soft::new(settings.timing, settings.seed);
-        Self { state, soft, effects: Vec::new(), settings, events: Vec::new() }
+        Self { state, soft, effects: Vec::new(), settings, events: Vec::new(), forgotten: Vec::new() }
     }
 
     /// Takes one input in.
@@ -143,6 +146,11 @@ impl Core {
     /// Effects since the last call; none may be released before the events of the same call are durable.
     pub fn take_effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
+    }
+
+    /// Orders that the state has forgotten since the last call, oldest first: their keys are the caller's to remember.
+    pub fn take_forgotten(&mut self) -> Vec<Order> {
+        std::mem::take(&mut self.forgotten)
     }
 
     /// Whether there is anything to take.
@@ -234,6 +242,10 @@ impl Core {
         if self.state.policy.is_none() {
             self.emit(now, Event::PolicySet { policy: Box::new(policy), by: Operator::default() });
         }
+        let window_ms = u64::try_from(self.settings.key_window.as_millis()).unwrap_or(u64::MAX);
+        if self.state.key_window_ms != Some(window_ms) {
+            self.emit(now, Event::KeyWindowSet { window_ms });
+        }
         self.adopt(now);
     }
 
@@ -297,7 +309,8 @@ impl Core {
     /// Records a fact: applies it, and keeps the soft state in step.
     pub(crate) fn emit(&mut self, now: Now, event: Event) {
         let recorded = Recorded { at: now.wall, event };
-        self.state.apply(&recorded);
+        let forgotten = self.state.apply(&recorded);
+        self.forgotten.extend(forgotten.filter(|order| order.key.is_some()));
         self.follow(now, &recorded.event);
         self.events.push(recorded);
     }
@@ -390,6 +403,7 @@ impl Core {
             | Event::EpochStarted { .. }
             | Event::MoveOrdered { .. }
             | Event::HandedOver { .. }
+            | Event::KeyWindowSet { .. }
             | Event::RushStarted { .. }
             | Event::RushEnded { .. } => {}
         }

@@ -38,7 +38,7 @@ pub enum Reply {
 pub enum Refused {
     #[error("the line is full ({waiting} orders wait, the limit is {limit}): come back later")]
     QueueFull { waiting: usize, limit: usize },
-    #[error("the city holds its limit of {limit} open orders: come back later")]
+    #[error("the city holds its limit of {limit} orders that are open or in quarantine: come back later")]
     TooManyOpen { limit: usize },
     #[error("the idempotency key was used for {order} with another body: use a new key for a new order")]
     IdempotencyConflict { order: OrderId },

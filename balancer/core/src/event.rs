@@ -397,6 +397,11 @@ pub enum Event {
         /// By whom.
         by: Operator,
     },
+    /// How long keys are remembered from here on; said when a leader begins with another time than before.
+    KeyWindowSet {
+        /// From an order's acceptance on, in milliseconds.
+        window_ms: u64,
+    },
 }
 
 impl Event {
@@ -429,6 +434,7 @@ impl Event {
             | Self::RushEnded { .. }
             | Self::Drained { .. }
             | Self::PolicySet { .. }
+            | Self::KeyWindowSet { .. }
             | Self::DrainStarted { .. } => None,
         }
     }
@@ -463,6 +469,7 @@ impl Event {
             Self::MoveOrdered { .. } => "move_ordered",
             Self::HandedOver { .. } => "handed_over",
             Self::Requeued { .. } => "requeued",
+            Self::KeyWindowSet { .. } => "key_window_set",
         }
     }
 }

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-/// Orders that are not ended. A million take about 0.4 GB, and a restart replays them in a second.
+/// Orders that are not ended, and orders in quarantine: both stay in memory until somebody ends them. A million take about
+/// 0.4 GB, and a restart replays them in a second.
 pub const OPEN_ORDERS_MAX: usize = 1_000_000;
 
 /// Orders that wait at the balancer for a free place. At 1,000 completions a second the last one waits 200 s: beyond
@@ -17,9 +18,16 @@ pub const QUEUE_NORMAL_PERCENT: usize = 90;
 /// What a shed client is told to wait: about the time in which a full line moves on noticeably.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// Ended orders that stay in memory, for their page and for their idempotency key. About 50 MB; older ones are in the
-/// ledger only.
+/// Completed and cancelled orders that stay in memory, for their page: about 50 MB. The page of an older one comes from the
+/// projection, and its key from the book of keys; nothing that is promised rests on this number.
 pub const CLOSED_KEPT: usize = 100_000;
+
+/// How long a key is remembered from its order's acceptance on, unless the leader is told otherwise: longer than any client
+/// should try the same request again.
+pub const KEY_WINDOW: Duration = Duration::from_secs(3_600);
+
+/// Orders in quarantine from which on it is an alert that they fill the place of open ones: a tenth of it.
+pub const QUARANTINE_ALERT: usize = OPEN_ORDERS_MAX / 10;
 
 /// Kitchens in one city, alive or not: what routing, feed and screens are measured with.
 pub const KITCHENS_MAX: usize = 10_000;

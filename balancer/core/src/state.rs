@@ -15,6 +15,7 @@ pub mod orders;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use protocol::api::{HopKind, MoveResult, PolicyView, Proof};
 use protocol::city::{City, Zone, ZoneNo};
@@ -22,6 +23,7 @@ use protocol::{Epoch, FencingToken, KitchenId, OrderId, OrderState, Position, Pr
 use serde::{Deserialize, Serialize};
 
 use crate::event::{KitchenNo, MoveReason};
+use crate::limits;
 pub use kitchens::{DrainTerms, Kitchen};
 pub use orders::{Hop, Order, OrderTable};
 
@@ -29,7 +31,6 @@ pub use orders::{Hop, Order, OrderTable};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct State {
     pub(crate) position: Position,
-    pub(crate) last_at: WallTime,
     pub(crate) epoch: Epoch,
     pub(crate) last_order: OrderId,
     pub(crate) last_token: FencingToken,
@@ -42,9 +43,13 @@ pub struct State {
     pub(crate) kitchens: Vec<Kitchen>,
     pub(crate) counts: Counts,
     pub(crate) rush: Option<Rush>,
+    pub(crate) migrations: VecDeque<Migration>,
+    // Behind what the release before wrote, so that its snapshots can be read.
     /// Moves that an operator ordered and that have not ended, with their target.
     pub(crate) ordered: BTreeMap<OrderId, KitchenNo>,
-    pub(crate) migrations: VecDeque<Migration>,
+    pub(crate) last_at: WallTime,
+    pub(crate) key_window_ms: Option<u64>,
+    pub(crate) reign_at: WallTime,
 }
 
 /// Orders by state, and what happened to them, since the ledger began.
@@ -66,6 +71,30 @@ pub struct Counts {
     pub saved_ms: u64,
     pub wasted_ms: u64,
     pub requeued: u64,
+}
+
+/// The time of a key. It runs from its order's acceptance, or from when the leader began if that is later: between two
+/// reigns a wall clock may have been stepped by a day, and that must not let go of a key that is minutes old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyTerm {
+    /// How long it is.
+    pub window: Duration,
+    /// It begins here at the earliest.
+    pub begun: WallTime,
+}
+
+impl KeyTerm {
+    /// Whether the time of an order's key is over; that of one that is open or in quarantine never is.
+    #[must_use]
+    pub fn is_over(&self, accepted: WallTime, now: WallTime) -> bool {
+        u128::from(now.ms_since(accepted.max(self.begun))) >= self.window.as_millis()
+    }
+
+    /// How long it still lasts.
+    #[must_use]
+    pub fn left(&self, accepted: WallTime, now: WallTime) -> Duration {
+        self.window.saturating_sub(Duration::from_millis(now.ms_since(accepted.max(self.begun))))
+    }
 }
 
 /// A running rush.
@@ -129,6 +158,8 @@ impl Default for State {
             rush: None,
             ordered: BTreeMap::new(),
             migrations: VecDeque::new(),
+            key_window_ms: None,
+            reign_at: WallTime::default(),
         }
     }
 }
@@ -232,6 +263,40 @@ impl State {
     #[must_use]
     pub fn migrations(&self) -> &VecDeque<Migration> {
         &self.migrations
+    }
+
+    /// How long a key is remembered, and from when at the earliest that time runs.
+    #[must_use]
+    pub fn key_term(&self) -> KeyTerm {
+        let window = self.key_window_ms.map_or(limits::KEY_WINDOW, Duration::from_millis);
+        KeyTerm { window, begun: self.reign_at }
+    }
+
+    /// The order in memory with this key, whether or not the key's time is over.
+    #[must_use]
+    pub fn keyed(&self, key: &str) -> Option<&Order> {
+        self.keys.get(key).and_then(|id| self.orders.get(*id))
+    }
+
+    /// Orders in quarantine: each stays in memory until it is released or cancelled.
+    #[must_use]
+    pub fn quarantined(&self) -> usize {
+        self.orders.len() - self.orders.open() - self.closed.len()
+    }
+
+    /// The ended order that is forgotten next; none as long as nothing was ever forgotten.
+    #[must_use]
+    pub fn oldest_remembered(&self) -> Option<&Order> {
+        let full = self.closed.len() >= limits::CLOSED_KEPT;
+        self.closed.front().filter(|_| full).and_then(|id| self.orders.get(*id))
+    }
+
+    /// As the release before key windows wrote it: orders in quarantine stood among those that are forgotten by count.
+    #[must_use]
+    pub fn with_quarantine_kept(mut self) -> Self {
+        let Self { closed, orders, .. } = &mut self;
+        closed.retain(|id| orders.get(*id).is_none_or(|order| order.state != OrderState::DeadLettered));
+        self
     }
 
     /// The oldest open order.

@@ -112,9 +112,6 @@ impl From<Problem> for Answer {
 
 impl From<NoAnswer> for Answer {
     fn from(why: NoAnswer) -> Self {
-        Self::from(match why {
-            NoAnswer::Stopping => super::problem::stopping(),
-            NoAnswer::Disk(why) => super::problem::refused(&why),
-        })
+        Self::from(super::problem::no_answer(why))
     }
 }

@@ -24,7 +24,7 @@ pub(super) use self::batch::place_batch;
 use super::answer::Answer;
 use super::pages::Place;
 use super::{pages, problem, room};
-use crate::hub::{Hub, Names, NoAnswer};
+use crate::hub::{Asked, Hub, Names, NoAnswer};
 use crate::{history as ledger_history, views};
 
 /// A body, in bytes.
@@ -88,7 +88,12 @@ pub(super) async fn place(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming) -
         Ok(order) => order,
         Err(problem) => return problem.into(),
     };
-    match hub.ask(|request| Input::Submit { request, order }).await {
+    let replied = match hub.old_order(&order, &mut Asked::default()).await {
+        Ok(None) => hub.ask(|request| Input::Submit { request, order }).await,
+        Ok(Some(reply)) => Ok(reply),
+        Err(why) => return problem::no_key(why).into(),
+    };
+    match replied {
         Ok(Reply::Placed(receipt)) => Answer::json_with(StatusCode::CREATED, &receipt),
         Ok(Reply::Replayed(receipt)) => Answer::json(&receipt).replayed(),
         Ok(other) => reply(other),
@@ -287,7 +292,15 @@ pub(super) async fn history(hub: &Arc<Hub>, id: &str) -> Answer {
     };
     let dir = hub.data_dir.clone();
     match tokio::task::spawn_blocking(move || ledger_history::read(&dir, &names, id, (first, last))).await {
-        Ok(Ok(events)) => place.json(move || HistoryAt { history: History { id, events }, position: last }).await,
+        Ok(Ok(Some(events))) => place.json(move || HistoryAt { history: History { id, events }, position: last }).await,
+        // It waited for long, in quarantine or in a kitchen.
+        Ok(Ok(None)) => match past::find(hub, id, last).await.filter(|found| found.position >= last) {
+            Some(found) => {
+                let (history, position) = (History { id, events: found.events }, found.position);
+                place.json(move || HistoryAt { history, position }).await
+            }
+            None => problem::history_behind(id).into(),
+        },
         Ok(Err(error)) => problem::unreadable(&error).into(),
         Err(panic) => problem::unreadable(&panic).into(),
     }

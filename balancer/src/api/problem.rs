@@ -9,6 +9,8 @@ use protocol::KitchenId;
 use protocol::api::Problem;
 use protocol::text::clean;
 
+use crate::hub::{NoAnswer, NoKey};
+
 fn problem(status: u16, code: &str, title: &str, detail: impl Into<String>) -> Problem {
     Problem {
         kind: "about:blank".into(),
@@ -23,6 +25,13 @@ fn problem(status: u16, code: &str, title: &str, detail: impl Into<String>) -> P
 /// Up to as long again is drawn on top, so that those who were refused together do not come back together.
 fn later(mut problem: Problem, wait: Duration) -> Problem {
     let spread = wait.mul_f64(1.0 + fastrand::f64());
+    problem.retry_after_ms = u64::try_from(spread.as_millis()).ok();
+    problem
+}
+
+/// When something ends is known: not before then, and soon after.
+fn exactly(mut problem: Problem, wait: Duration) -> Problem {
+    let spread = wait + limits::RETRY_AFTER.mul_f64(fastrand::f64());
     problem.retry_after_ms = u64::try_from(spread.as_millis()).ok();
     problem
 }
@@ -63,6 +72,36 @@ pub(super) fn refused(why: &Refused) -> Problem {
         Refused::Panic => is(409, "panic", "Too little capacity is alive"),
         Refused::NotThatProcess { .. } => is(409, "not_that_process", "Another process cooks there"),
         Refused::BadPolicy(_) => is(422, "bad_policy", "The policy cannot be"),
+    }
+}
+
+/// The key of an order that may be an old one: never a second order, so nothing was done.
+pub(super) fn no_key(why: NoKey) -> Problem {
+    match why {
+        NoKey::Full(wait) => {
+            let detail = "as many idempotency keys are remembered as there is room for: orders with new keys are taken once the oldest have ended";
+            exactly(problem(503, "keys_full", "No room for another key", detail), wait)
+        }
+        NoKey::Behind => {
+            let detail = "the keys of old orders are being read from the ledger: ask again with the same key";
+            later(problem(503, "keys_behind", "Old keys are being read", detail), limits::RETRY_AFTER)
+        }
+        NoKey::Unreadable(error) => {
+            let detail = format!(
+                "the keys of old orders cannot be read ({}): ask again with the same key",
+                clean(&error.to_string(), 200)
+            );
+            later(problem(503, "keys_unreadable", "Old keys cannot be read", detail), Duration::from_secs(5))
+        }
+        NoKey::NoAnswer(why) => no_answer(why),
+    }
+}
+
+/// Why there is no answer.
+pub(super) fn no_answer(why: NoAnswer) -> Problem {
+    match why {
+        NoAnswer::Stopping => stopping(),
+        NoAnswer::Disk(why) => refused(&why),
     }
 }
 
@@ -214,7 +253,7 @@ pub(super) fn unknown_outcome() -> Problem {
 
 /// An old order that the projection does not show yet: it exists, so it must not be denied.
 pub(super) fn history_behind(id: protocol::OrderId) -> Problem {
-    let detail = format!("{id} was accepted and has ended; the history of old orders is being brought up to date");
+    let detail = format!("{id} was accepted; the history of old orders is being brought up to date");
     later(problem(503, "history_behind", "History is behind", detail), Duration::from_secs(5))
 }
 

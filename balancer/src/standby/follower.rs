@@ -14,8 +14,9 @@ use protocol::{Epoch, Position};
 use tokio::sync::watch;
 
 use crate::clock;
+use crate::keys::Notes;
 use crate::ledger::{Journal, ReadError, Reader, Tip};
-use crate::recovery::{self, BadLedger};
+use crate::recovery::{self, BadLedger, Replayed};
 
 /// Between two looks at the journal. A look that finds nothing is one indexed query of some 20 us, so this costs a
 /// thousandth of a core, and a takeover has at most so much to read.
@@ -45,24 +46,28 @@ pub(crate) struct Followed {
     /// The offset of the ledger's time in the reign that was followed, as [`LedgerClock`](crate::clock::LedgerClock) has it;
     /// none before a row of it was read as it came. A row is read late and never early, so the greatest is the nearest.
     pub(crate) offset_ms: Option<i64>,
+    /// The keys of what was forgotten since, but for what is in volumes.
+    pub(crate) notes: Notes,
+    dir: PathBuf,
     reader: Reader,
 }
 
 impl Followed {
     /// Reads the whole ledger of `dir`, from its newest snapshot on.
     pub(crate) fn begin(dir: &Path) -> Result<Self, BadLedger> {
-        let (state, snapshot) = recovery::replay(dir)?;
+        let Replayed { state, snapshot, notes } = recovery::replay(dir)?;
         let reader = Journal::reader(dir).map_err(ReadError::from)?;
-        let mut followed = Self { state, snapshot, offset_ms: None, reader };
+        let mut followed = Self { state, snapshot, offset_ms: None, notes, dir: dir.to_owned(), reader };
         // Where the reader stands is known once it has read on from there.
-        recovery::fold(&mut followed.reader, followed.state.position(), &mut followed.state)?;
+        recovery::fold(&mut followed.reader, &mut followed.state, &mut followed.notes)?;
         Ok(followed)
     }
 
     /// Applies what has been written since.
     pub(crate) fn catch_up(&mut self) -> Result<(), BadLedger> {
         let (position, epoch) = (self.state.position(), self.state.epoch());
-        recovery::fold(&mut self.reader, position, &mut self.state)?;
+        recovery::fold(&mut self.reader, &mut self.state, &mut self.notes)?;
+        self.notes.trim(&self.dir);
         if self.state.position() > position {
             let known = self.offset_ms.filter(|_| self.state.epoch() == epoch);
             let read = clock::offset_ms(self.state.last_at(), clock::mono());

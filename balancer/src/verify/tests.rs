@@ -43,7 +43,26 @@ fn judge(events: Vec<Event>) -> Result<(), String> {
             session: 1,
         }))
     });
-    std::iter::once(begin).chain(kitchens).chain(events).try_for_each(|event| judge.event(Epoch(1), event))
+    std::iter::once(begin).chain(kitchens).chain(events).try_for_each(|event| judge.event(Epoch(1), WallTime(0), event))
+}
+
+#[test]
+fn a_key_comes_again_only_after_its_time_and_after_its_order() {
+    let ledger = |again_at: u64, end: Event| {
+        let mut judge = Judge::default();
+        let events = [
+            (0, Event::EpochStarted { epoch: Epoch(1) }),
+            (0, Event::KeyWindowSet { window_ms: 1_000 }),
+            (10, accepted(1, Some("a"))),
+            (20, end),
+            (again_at, accepted(2, Some("a"))),
+        ];
+        events.into_iter().try_for_each(|(at, event)| judge.event(Epoch(1), WallTime(at), event))
+    };
+    let cancelled = || Event::Cancelled { order: OrderId(1), by: Operator::default() };
+    assert_eq!(ledger(1_010, cancelled()), Ok(()));
+    assert!(ledger(1_009, cancelled()).expect_err("too soon").contains("under the key of o1"));
+    assert!(ledger(9_999, accepted(2, None)).is_err(), "it is still open");
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn say(messages: Vec<AgentMessage>) {
             now.mono += Duration::from_millis(150);
             core.handle(now, Input::Tick);
         }
-        core.take_events().iter().for_each(|event| folded.apply(event));
+        core.take_events().iter().for_each(|event| drop(folded.apply(event)));
         core.take_effects();
         invariants::check(core.state()).expect("the invariants hold whatever an agent says");
     }

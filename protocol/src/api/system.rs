@@ -149,6 +149,9 @@ pub struct Status {
     pub rush: Option<RushView>,
     /// Of the balancer.
     pub version: String,
+    /// How long an idempotency key is remembered, from its order's acceptance on.
+    #[serde(default)]
+    pub key_window_ms: u64,
     /// What is wrong now, worst first.
     #[serde(default)]
     pub alerts: Vec<Alert>,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use balancer_core::input::{ConnectionId, RequestId};
 use balancer_core::{Core, DiskHealth, Effect, Input, Now, Reply, Settings, State, invariants};
 use protocol::api::PolicyView;
-use protocol::link::{AgentMessage, BalancerMessage, Timing};
+use protocol::link::{AgentMessage, BalancerMessage};
 use protocol::{Epoch, OrderId, WallTime};
 
 use kitchen_agent::core::Agent;
@@ -60,6 +60,8 @@ pub struct Balancer {
     pub steady: Time,
     /// Steps of the wall clock so far, in milliseconds.
     pub wall_step: i64,
+    /// The steps that the ledger's time has taken over: those before the reign began, as the real shell's clock does.
+    ledger_step: i64,
     requests: u64,
     mono_origin: Duration,
     tick_at: Option<Time>,
@@ -114,13 +116,15 @@ impl World {
         };
         self.checker.reopened(self.now, &self.disk.rows()[..rows]);
         let without = self.params.mutant.and_then(Mutant::guard);
-        let settings = Settings { timing: Timing::DEFAULT, seed: self.params.seed, without };
+        let behind = state.last_at().0.cast_signed() - self.plain_wall();
+        let settings = Settings { seed: self.params.seed, without, ..Settings::default() };
         let old = std::mem::take(&mut self.balancer);
         self.balancer = Balancer {
             core: Some(Core::new(state, settings)),
             process: old.process + 1,
             steady: self.now,
             wall_step: old.wall_step,
+            ledger_step: old.wall_step.max(behind),
             requests: old.requests,
             mono_origin: Duration::from_micros(self.net.between(1, 1_000 * SECOND)),
             late: old.late,
@@ -138,9 +142,14 @@ impl World {
     }
 
     fn balancer_now(&self) -> Now {
-        let wall = 1_800_000_000_000_i64 + (self.now / MS).cast_signed() + self.balancer.wall_step;
+        let wall = self.plain_wall() + self.balancer.ledger_step;
         let mono = Duration::from_nanos((self.now as f64 * 1_000.0 * self.params.balancer_rate) as u64);
         Now { mono: self.balancer.mono_origin + mono, wall: WallTime(wall.cast_unsigned()) }
+    }
+
+    /// What a wall clock would say that was never stepped.
+    fn plain_wall(&self) -> i64 {
+        1_800_000_000_000 + (self.now / MS).cast_signed()
     }
 
     /// The monotonic time of the core.

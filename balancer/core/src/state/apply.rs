@@ -13,14 +13,19 @@ use crate::event::{Accepted, Cause, Event, KitchenNo, LossCause, MoveReason, Rec
 use crate::limits;
 
 impl State {
-    /// Applies the next event of the ledger.
-    pub fn apply(&mut self, recorded: &Recorded) {
+    /// Applies the next event of the ledger, and hands out the ended order that it made memory forget: whoever promises
+    /// something of old orders (their keys are remembered for longer) takes it from here.
+    pub fn apply(&mut self, recorded: &Recorded) -> Option<Order> {
+        let mut forgotten = None;
         self.position = Position(self.position.0 + 1);
         let at = recorded.at;
         self.last_at = self.last_at.max(at);
         self.end_ordered_move(&recorded.event);
         match &recorded.event {
-            Event::EpochStarted { epoch } => self.epoch = *epoch,
+            Event::EpochStarted { epoch } => {
+                self.epoch = *epoch;
+                self.reign_at = at;
+            }
             Event::CityChanged { city } => self.city.clone_from(city),
             Event::PolicyChanged { policy, .. } => self.policy = Some(policy.as_ref().into()),
             Event::PolicySet { policy, .. } => self.policy = Some(policy.as_ref().clone()),
@@ -56,7 +61,7 @@ impl State {
                 self.touch(*order);
                 self.ordered.insert(*order, *to);
             }
-            Event::Completed { order, cooked_ms, .. } => self.completed(*order, *cooked_ms, at),
+            Event::Completed { order, cooked_ms, .. } => forgotten = self.completed(*order, *cooked_ms, at),
             Event::AttemptFailed { order, token, output, .. } => self.attempt_failed(*order, *token, output),
             Event::LeaseLost { order, cause, .. } => self.lease_lost(*order, *cause, at),
             Event::MoveFailed { order, from, to, reason, result } => {
@@ -78,8 +83,8 @@ impl State {
                     result: *result,
                 });
             }
-            Event::Cancelled { order, .. } => self.end(*order, OrderState::Cancelled, at),
-            Event::DeadLettered { order, .. } => self.end(*order, OrderState::DeadLettered, at),
+            Event::Cancelled { order, .. } => forgotten = self.end(*order, OrderState::Cancelled, at),
+            Event::DeadLettered { order, .. } => forgotten = self.end(*order, OrderState::DeadLettered, at),
             Event::StaleRefused { order, token, .. } => {
                 self.counts.stale_refused += 1;
                 if let Some(order) = self.touch(*order) {
@@ -91,7 +96,9 @@ impl State {
                 self.rush = Some(Rush { rate_milli: *rate_milli, zone: *zone, lasts_ms: *lasts_ms, since: at, placed });
             }
             Event::RushEnded { .. } => self.rush = None,
+            Event::KeyWindowSet { window_ms } => self.key_window_ms = Some(*window_ms),
         }
+        forgotten
     }
 
     /// An ordered move ends with the next lease of its order, with its failure, or with the order itself.
@@ -227,7 +234,6 @@ impl State {
         self.orders.mark_open(id);
         self.counts.dead_lettered -= 1;
         self.counts.requeued += 1;
-        self.closed.retain(|closed| *closed != id);
     }
 
     fn started(&mut self, id: OrderId, stage: u8, at: WallTime) {
@@ -260,21 +266,22 @@ impl State {
         }
     }
 
-    fn completed(&mut self, id: OrderId, cooked_ms: u32, at: WallTime) {
-        let Some(order) = self.orders.get(id) else { return };
+    fn completed(&mut self, id: OrderId, cooked_ms: u32, at: WallTime) -> Option<Order> {
+        let order = self.orders.get(id)?;
         if order.state == OrderState::Completed {
             self.counts.twice += 1;
-            return;
+            return None;
         }
         if let Some(number) = order.kitchen {
             let kitchen = &mut self.kitchens[number.index()];
             kitchen.completed += 1;
             kitchen.learn(cooked_ms);
         }
-        self.end(id, OrderState::Completed, at);
+        let forgotten = self.end(id, OrderState::Completed, at);
         if let Some(order) = self.orders.get_mut(id) {
             order.stages_done = order.stages;
         }
+        forgotten
     }
 
     fn attempt_failed(&mut self, id: OrderId, token: FencingToken, output: &str) {
@@ -325,11 +332,11 @@ impl State {
         self.queue.insert((Reverse(order.priority), id));
     }
 
-    fn end(&mut self, id: OrderId, how: OrderState, at: WallTime) {
+    fn end(&mut self, id: OrderId, how: OrderState, at: WallTime) -> Option<Order> {
         self.leave_place(id);
-        let Some(order) = self.touch(id) else { return };
+        let order = self.touch(id)?;
         if !order.state.is_open() {
-            return;
+            return None;
         }
         order.state = how;
         order.ended_at = Some(at);
@@ -340,17 +347,22 @@ impl State {
             OrderState::DeadLettered => self.counts.dead_lettered += 1,
             OrderState::Queued | OrderState::Leased | OrderState::Cooking => {}
         }
-        self.closed.push_back(id);
-        if self.closed.len() > limits::CLOSED_KEPT {
-            self.forget_oldest();
+        if how == OrderState::DeadLettered {
+            return None; // it waits for a person, however many orders end meanwhile
         }
+        self.closed.push_back(id);
+        if self.closed.len() > limits::CLOSED_KEPT { self.forget_oldest() } else { None }
     }
 
-    fn forget_oldest(&mut self) {
-        let Some(order) = self.closed.pop_front().and_then(|id| self.orders.remove(id)) else { return };
-        if let Some(key) = order.key {
-            self.keys.remove(&key);
+    fn forget_oldest(&mut self) -> Option<Order> {
+        let order = self.closed.pop_front().and_then(|id| self.orders.remove(id))?;
+        // A key whose time was over may be a younger order's by now.
+        if let Some(key) = &order.key
+            && self.keys.get(key) == Some(&order.id)
+        {
+            self.keys.remove(key);
         }
+        Some(order)
     }
 
     /// Takes an open order out of the line or the kitchen it is in, and out of the count of its state.

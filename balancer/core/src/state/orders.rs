@@ -1,7 +1,8 @@
 //! The table of orders: open ones and the last ended ones, by id.
 //!
 //! Ids are given in sequence, so the table is pages of 256 in a ring: a look-up is two index operations, and the pages of
-//! the oldest ended orders fall off at the front. One open order among a million ended ones costs one page.
+//! the oldest ended orders fall off at the front. A page of which little is left is packed, so that orders that wait for
+//! long among millions of ended ones (in quarantine, say) cost their own size and not a page each.
 
 use std::collections::VecDeque;
 
@@ -112,11 +113,118 @@ impl Order {
 }
 
 const PAGE: u64 = 256;
+/// A wide page that has no more orders than this is packed: a sixteenth.
+const PACK_AT: u32 = 16;
+/// A packed page with so many orders becomes wide: an eighth, so that none goes to and fro.
+const WIDE_FROM: usize = 32;
 
-#[derive(Debug, Clone, PartialEq)]
-struct Page {
-    slots: Vec<Option<Order>>,
-    used: u32,
+/// Up to [`PAGE`] orders with neighbouring ids.
+#[derive(Debug, Clone)]
+enum Page {
+    /// By slot.
+    Wide { slots: Vec<Option<Order>>, used: u32 },
+    /// The first, or what is left, by id.
+    Packed(Vec<Order>),
+}
+
+impl Page {
+    fn new() -> Self {
+        Self::Packed(Vec::new())
+    }
+
+    fn widen(orders: Vec<Order>) -> Self {
+        let used = u32::try_from(orders.len()).unwrap_or(u32::MAX);
+        let mut slots: Vec<Option<Order>> = (0..PAGE).map(|_| None).collect();
+        for order in orders {
+            let place = slot(order.id);
+            slots[place] = Some(order);
+        }
+        Self::Wide { slots, used }
+    }
+
+    fn get(&self, id: OrderId) -> Option<&Order> {
+        match self {
+            Self::Wide { slots, .. } => slots[slot(id)].as_ref(),
+            Self::Packed(orders) => orders.binary_search_by_key(&id, |order| order.id).ok().map(|at| &orders[at]),
+        }
+    }
+
+    fn get_mut(&mut self, id: OrderId) -> Option<&mut Order> {
+        match self {
+            Self::Wide { slots, .. } => slots[slot(id)].as_mut(),
+            Self::Packed(orders) => orders.binary_search_by_key(&id, |order| order.id).ok().map(|at| &mut orders[at]),
+        }
+    }
+
+    /// Puts an order in, and says whether its place was free.
+    fn insert(&mut self, order: Order) -> bool {
+        match self {
+            Self::Wide { slots, used } => {
+                let before = slots[slot(order.id)].replace(order);
+                *used += u32::from(before.is_none());
+                before.is_none()
+            }
+            Self::Packed(orders) => match orders.binary_search_by_key(&order.id, |other| other.id) {
+                Ok(at) => {
+                    orders[at] = order;
+                    false
+                }
+                Err(at) => {
+                    orders.insert(at, order);
+                    if orders.len() >= WIDE_FROM {
+                        *self = Self::widen(std::mem::take(orders));
+                    }
+                    true
+                }
+            },
+        }
+    }
+
+    fn remove(&mut self, id: OrderId) -> Option<Order> {
+        match self {
+            Self::Wide { slots, used } => {
+                let order = slots[slot(id)].take()?;
+                *used -= 1;
+                if *used <= PACK_AT {
+                    *self = Self::Packed(std::mem::take(slots).into_iter().flatten().collect());
+                }
+                Some(order)
+            }
+            Self::Packed(orders) => {
+                let at = orders.binary_search_by_key(&id, |order| order.id).ok()?;
+                Some(orders.remove(at))
+            }
+        }
+    }
+
+    fn places(&self) -> usize {
+        match self {
+            Self::Wide { slots, .. } => slots.len(),
+            Self::Packed(orders) => orders.capacity(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Wide { used, .. } => *used == 0,
+            Self::Packed(orders) => orders.is_empty(),
+        }
+    }
+
+    fn iter(&self) -> impl DoubleEndedIterator<Item = &Order> {
+        let (slots, packed): (&[Option<Order>], &[Order]) = match self {
+            Self::Wide { slots, .. } => (slots, &[]),
+            Self::Packed(orders) => (&[], orders),
+        };
+        slots.iter().flatten().chain(packed)
+    }
+}
+
+/// The same orders: how a page holds them does not matter.
+impl PartialEq for Page {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
 }
 
 /// Orders by id.
@@ -153,14 +261,12 @@ impl OrderTable {
     /// The order with this id.
     #[must_use]
     pub fn get(&self, id: OrderId) -> Option<&Order> {
-        let page = self.pages.get(self.page_index(id)?)?.as_ref()?;
-        page.slots[slot(id)].as_ref()
+        self.pages.get(self.page_index(id)?)?.as_ref()?.get(id)
     }
 
     pub(crate) fn get_mut(&mut self, id: OrderId) -> Option<&mut Order> {
         let index = self.page_index(id)?;
-        let page = self.pages.get_mut(index)?.as_mut()?;
-        page.slots[slot(id)].as_mut()
+        self.pages.get_mut(index)?.as_mut()?.get_mut(id)
     }
 
     /// Adds an order with a new id.
@@ -177,19 +283,13 @@ impl OrderTable {
         while self.pages.len() <= index {
             self.pages.push_back(None);
         }
-        let page = self.pages[index]
-            .get_or_insert_with(|| Box::new(Page { slots: (0..PAGE).map(|_| None).collect(), used: 0 }));
+        let page = self.pages[index].get_or_insert_with(|| Box::new(Page::new()));
         if self.open == 0 || order.id < self.oldest_open {
             self.oldest_open = order.id;
         }
         self.newest = self.newest.max(order.id);
         self.open += usize::from(order.state.is_open());
-        let place = &mut page.slots[slot(order.id)];
-        if place.is_none() {
-            page.used += 1;
-            self.len += 1;
-        }
-        *place = Some(order);
+        self.len += usize::from(page.insert(order));
     }
 
     /// Says that an open order has ended, after its state was changed.
@@ -204,11 +304,16 @@ impl OrderTable {
         self.open += 1;
     }
 
-    /// Moves the lower bound up to the oldest open order; each id is passed once in its life.
+    /// Moves the lower bound up to the oldest open order, id by id, and over pages that are gone in one step: the bound
+    /// falls far back when an old order is released.
     fn skip_ended(&mut self) {
-        while self.oldest_open <= self.newest && !self.get(self.oldest_open).is_some_and(|order| order.state.is_open())
-        {
-            self.oldest_open.0 += 1;
+        while self.oldest_open <= self.newest {
+            let page = self.page_index(self.oldest_open).and_then(|index| self.pages.get(index)?.as_ref());
+            match page.map(|page| page.get(self.oldest_open)) {
+                Some(Some(order)) if order.state.is_open() => return,
+                Some(_) => self.oldest_open.0 += 1,
+                None => self.oldest_open.0 = (self.oldest_open.0 / PAGE + 1) * PAGE,
+            }
         }
     }
 
@@ -216,11 +321,10 @@ impl OrderTable {
         let index = self.page_index(id)?;
         let entry = self.pages.get_mut(index)?;
         let page = entry.as_mut()?;
-        let order = page.slots[slot(id)].take()?;
-        page.used -= 1;
+        let order = page.remove(id)?;
         self.len -= 1;
         self.open -= usize::from(order.state.is_open());
-        if page.used == 0 {
+        if page.is_empty() {
             *entry = None;
         }
         if id == self.oldest_open {
@@ -233,9 +337,15 @@ impl OrderTable {
         Some(order)
     }
 
+    /// Orders that there is memory for.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        self.pages.iter().flatten().map(|page| page.places()).sum()
+    }
+
     /// All orders, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Order> {
-        self.pages.iter().flatten().flat_map(|page| page.slots.iter().flatten())
+        self.pages.iter().flatten().flat_map(|page| page.iter())
     }
 
     /// Orders with an id below this one, newest first.
@@ -243,7 +353,7 @@ impl OrderTable {
         let pages = (id.0 / PAGE + 1).saturating_sub(self.first_page);
         let pages = usize::try_from(pages).unwrap_or(usize::MAX).min(self.pages.len());
         let newest_first = self.pages.range(..pages).rev().flatten();
-        newest_first.flat_map(|page| page.slots.iter().rev().flatten()).filter(move |order| order.id < id)
+        newest_first.flat_map(|page| page.iter().rev()).filter(move |order| order.id < id)
     }
 
     /// The open order with the lowest id.

@@ -137,7 +137,7 @@ impl Bench {
             let followed = self.reference.follow(event);
             followed.unwrap_or_else(|why| panic!("{words}\nled to {event:?}\nwhich cannot be: {why}"));
         }
-        recorded.iter().for_each(|event| self.folded.apply(event));
+        recorded.iter().for_each(|event| drop(self.folded.apply(event)));
         assert_eq!(&self.folded, self.core.state(), "the fold of the events is not the live state after {words}");
         let state = self.core.state();
         invariants::check(state).unwrap_or_else(|why| panic!("{why} after {words}"));

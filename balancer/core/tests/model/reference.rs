@@ -256,6 +256,7 @@ impl Reference {
             }
             Event::CityChanged { .. }
             | Event::PolicyChanged { .. }
+            | Event::KeyWindowSet { .. }
             | Event::PolicySet { .. }
             | Event::RushStarted { .. }
             | Event::RushEnded { .. } => {}

@@ -13,7 +13,7 @@ use balancer_core::input::{ConnectionId, NewOrder, Operator, RequestId};
 use balancer_core::{Core, Effect, Event, Guard, Input, Now, Recorded, Refused, Reply, Settings, State, invariants};
 use protocol::api::{PolicyView, Receipt};
 use protocol::city::{City, DishNo, ZoneNo};
-use protocol::link::{AgentMessage, BalancerMessage, Cook, Hello, LeaseName, Timing};
+use protocol::link::{AgentMessage, BalancerMessage, Cook, Hello, LeaseName};
 use protocol::{Item, KitchenId, OrderId, Priority, WallTime};
 
 const CITY: &str = r#"
@@ -32,7 +32,7 @@ stages = [{ name = "prep", ms = 1000 }, { name = "cook", ms = 2000 }, { name = "
 
 pub struct Town {
     pub core: Core,
-    now: Now,
+    pub now: Now,
     all: Vec<Recorded>,
     told: usize,
     pub effects: Vec<Effect>,
@@ -60,7 +60,7 @@ impl Town {
     }
 
     pub fn with(policy: PolicyView, without: Option<Guard>) -> Self {
-        let settings = Settings { timing: Timing::DEFAULT, seed: 7, without };
+        let settings = Settings { seed: 7, without, ..Settings::default() };
         let mut town = Self {
             core: Core::new(State::default(), settings),
             now: Now { mono: Duration::from_secs(100), wall: WallTime(1_000_000) },
@@ -415,6 +415,7 @@ impl Town {
             Event::Requeued { order, .. } => format!("released {order}"),
             Event::RushStarted { .. } => "rush".into(),
             Event::RushEnded { .. } => "rush over".into(),
+            Event::KeyWindowSet { window_ms } => format!("keys for {window_ms} ms"),
         });
         lines.collect::<Vec<_>>().join("\n")
     }
@@ -422,7 +423,7 @@ impl Town {
     /// The balancer dies and another process replays the ledger: connections and clocks are gone.
     pub fn restart(&mut self) {
         let mut state = State::default();
-        self.all.iter().for_each(|event| state.apply(event));
+        self.all.iter().for_each(|event| drop(state.apply(event)));
         assert_eq!(&state, self.core.state(), "a replay gives the same state");
         self.core = Core::new(state, self.settings);
         self.connections.clear();

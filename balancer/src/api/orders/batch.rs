@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::{Placed, check, read};
 use crate::api::answer::Answer;
 use crate::api::{pages, problem, room};
-use crate::hub::Hub;
+use crate::hub::{Asked, Hub};
 
 /// The body of a batch, in bytes.
 const BATCH_BODY_MAX: usize = 4 * 1024 * 1024;
@@ -52,17 +52,19 @@ pub(in crate::api) async fn place_batch(hub: &Arc<Hub>, body: Incoming) -> Answe
         let inner = hub.lock();
         batch.orders.into_iter().map(|placed| check(&inner.names, placed)).collect()
     };
-    let mut refused: Vec<Option<Problem>> = Vec::with_capacity(checked.len());
-    let mut wishes = Vec::with_capacity(checked.len());
-    for order in checked {
-        match order {
-            Ok(order) => {
-                refused.push(None);
+    let mut entries: Vec<Entry> = checked.into_iter().map(Entry::new).collect();
+    old_orders(hub, &mut entries).await;
+    let mut wishes = Vec::with_capacity(entries.len());
+    let answered: Vec<Option<BatchResult>> = entries
+        .into_iter()
+        .map(|entry| match entry {
+            Entry::Decided(result) => Some(result),
+            Entry::New(order, _) => {
                 wishes.push(move |request: RequestId| Input::Submit { request, order });
+                None
             }
-            Err(problem) => refused.push(Some(problem)),
-        }
-    }
+        })
+        .collect();
     let mut asking = std::pin::pin!(hub.ask_all(wishes));
     // Decided now, durable later.
     let decided = futures_util::poll!(asking.as_mut());
@@ -76,13 +78,51 @@ pub(in crate::api) async fn place_batch(hub: &Arc<Hub>, body: Incoming) -> Answe
         Err(stopping) => return stopping.into(),
     };
     let mut replies = replies.into_iter();
-    let results = refused.into_iter().map(|problem| match problem {
-        Some(problem) => BatchResult::Refused(problem),
-        None => match replies.next().flatten() {
-            Some(Reply::Placed(receipt) | Reply::Replayed(receipt)) => BatchResult::Placed(receipt),
-            Some(Reply::Refused(why)) => BatchResult::Refused(problem::refused(&why)),
-            Some(Reply::Done(_)) | None => BatchResult::Refused(problem::stopping()),
-        },
-    });
+    let results = answered.into_iter().map(|answered| answered.unwrap_or_else(|| result(replies.next().flatten())));
     Answer::json(&BatchResults { results: results.collect() }).held_in(room)
+}
+
+/// One order of a batch on its way.
+enum Entry {
+    /// For the core.
+    New(NewOrder, Asked),
+    Decided(BatchResult),
+}
+
+impl Entry {
+    fn new(checked: Result<NewOrder, Problem>) -> Self {
+        match checked {
+            Ok(order) => Self::New(order, Asked::default()),
+            Err(problem) => Self::Decided(BatchResult::Refused(problem)),
+        }
+    }
+}
+
+/// Answers the entries whose keys belong to old orders; once more after each wait for the disk, so that all that is left
+/// goes to the core as it was last seen.
+async fn old_orders(hub: &Arc<Hub>, entries: &mut [Entry]) {
+    loop {
+        let mut waited = false;
+        for entry in entries.iter_mut() {
+            let Entry::New(order, asked) = entry else { continue };
+            let old = hub.old_order(order, asked).await;
+            waited |= asked.waited;
+            match old {
+                Ok(None) => {}
+                Ok(Some(reply)) => *entry = Entry::Decided(result(Some(reply))),
+                Err(why) => *entry = Entry::Decided(BatchResult::Refused(problem::no_key(why))),
+            }
+        }
+        if !waited {
+            return;
+        }
+    }
+}
+
+fn result(reply: Option<Reply>) -> BatchResult {
+    match reply {
+        Some(Reply::Placed(receipt) | Reply::Replayed(receipt)) => BatchResult::Placed(receipt),
+        Some(Reply::Refused(why)) => BatchResult::Refused(problem::refused(&why)),
+        Some(Reply::Done(_)) | None => BatchResult::Refused(problem::stopping()),
+    }
 }

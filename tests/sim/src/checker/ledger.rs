@@ -303,6 +303,7 @@ impl Ledger {
             Event::CityChanged { .. }
             | Event::PolicySet { .. }
             | Event::MoveOrdered { .. }
+            | Event::KeyWindowSet { .. }
             | Event::PolicyChanged { .. }
             | Event::RushStarted { .. }
             | Event::RushEnded { .. } => {}
