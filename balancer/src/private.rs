@@ -11,7 +11,7 @@ use rustix::fs::Mode;
 /// What nobody else may: anything.
 const OTHERS: u32 = 0o077;
 /// Files that balancers make in a data directory begin like this.
-const OURS: [&str; 7] = ["ledger.db", "HEAD", "LOCK", "LEADER", "SECRET", "projection.db", "snapshot-"];
+const OURS: [&str; 8] = ["ledger.db", "HEAD", "LOCK", "LEADER", "SECRET", "projection.db", "snapshot-", "keys-"];
 
 /// Every file and directory that this process makes from now on is for its user alone, SQLite's companions included.
 pub fn from_now_on() {
