@@ -463,10 +463,7 @@ impl Client {
     /// # Errors
     /// As [`Client::order`].
     pub async fn rush(&self) -> Result<Option<api::RushView>, ClientError> {
-        match self.get("/rush").await {
-            Err(ClientError::Refused(problem)) if problem.status == 404 => Ok(None),
-            answer => answer,
-        }
+        self.get("/rush").await
     }
 
     /// `DELETE /rush`.

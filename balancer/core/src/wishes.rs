@@ -30,10 +30,13 @@ impl Core {
         let Some(order) = self.state.orders.get(id) else {
             return self.refuse(request, Refused::NoSuchOrder(id));
         };
-        if !order.state.is_open() {
-            return self.refuse(request, Refused::AlreadyEnded { order: id, state: order.state.word() });
-        }
         let (state, kitchen, token) = (order.state, order.kitchen, order.token);
+        if state == OrderState::DeadLettered {
+            // Out of quarantine and called off, in one turn: nobody is given it in between.
+            self.emit(now, Event::Requeued { order: id, by: by.clone() });
+        } else if !state.is_open() {
+            return self.refuse(request, Refused::AlreadyEnded { order: id, state: state.word() });
+        }
         self.drop_move(now, id, "it is cancelled");
         self.emit(now, Event::Cancelled { order: id, by });
         if let (OrderState::Leased | OrderState::Cooking, Some(kitchen)) = (state, kitchen) {

@@ -90,6 +90,20 @@ fn an_order_in_quarantine_stays_however_many_end_after_it() {
 }
 
 #[test]
+fn an_order_in_quarantine_can_be_called_off() {
+    let mut fold = Fold::new();
+    let poison = fold.accept("poison");
+    fold.say(Event::DeadLettered { order: poison, strikes: 3 });
+    let mut core = Core::new(fold.state, Settings::default());
+    let request = RequestId(1);
+    let cancelled = answer(&mut core, fold.at, Input::Cancel { request, order: poison, by: Operator::default() });
+    assert!(matches!(cancelled, Reply::Done(_)), "{cancelled:?}");
+    let proof = core.state().proof();
+    assert_eq!((proof.cancelled, proof.dead_lettered, core.state().quarantined()), (1, 0, 0));
+    invariants::check(core.state()).expect("sound");
+}
+
+#[test]
 fn orders_in_quarantine_take_the_place_of_open_ones() {
     let mut fold = Fold::new();
     for number in 0..limits::OPEN_ORDERS_MAX {

@@ -87,11 +87,8 @@ pub(super) async fn migrations(hub: &Arc<Hub>, query: &str) -> Answer {
 }
 
 pub(super) async fn rush(hub: &Arc<Hub>) -> Answer {
-    match hub.read(|inner, now| views::rush(inner, now.mono)).await {
-        Ok(Some(rush)) => Answer::json(&rush),
-        Ok(None) => problem::refused(&Refused::NoRush).into(),
-        Err(stopping) => stopping.into(),
-    }
+    // `null` when none runs: that is no error.
+    seen(hub.read(|inner, now| views::rush(inner, now.mono)).await)
 }
 
 pub(super) async fn start_rush(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming) -> Answer {
