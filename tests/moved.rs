@@ -137,3 +137,80 @@ async fn nobody_leads_an_empty_ledger_beside_traces_of_an_older_unless_told() {
     remove(&aside);
     remove(&dir);
 }
+
+/// A balancer of its own, ended with the test.
+struct Balancer {
+    child: std::process::Child,
+    url: String,
+}
+
+impl Balancer {
+    fn start(dir: &Path, id: &str) -> Self {
+        let mut child = Command::new(CHEF)
+            .args(["balancer", "--listen", "127.0.0.1:0", "--id", id, "--data-dir"])
+            .arg(dir)
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .expect("a balancer starts");
+        let mut line = String::new();
+        let out = child.stdout.take().expect("piped");
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).expect("a line");
+        let url = line.trim().strip_prefix("ready ").unwrap_or_else(|| panic!("not ready: {line}")).to_owned();
+        Self { child, url }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw).expect("a pid");
+        kill_process(pid, signal).expect("it runs");
+    }
+}
+
+impl Drop for Balancer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).expect("made");
+    for entry in std::fs::read_dir(from).expect("a directory").map(|entry| entry.expect("an entry")) {
+        if entry.file_type().expect("a type").is_file() {
+            std::fs::copy(entry.path(), to.join(entry.file_name())).expect("copied");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_older_copy_of_the_whole_directory_is_found_out_by_a_standby_that_followed_more() {
+    let (dir, http) = (fresh_dir("older"), reqwest::Client::new());
+    let (older, newer) = (dir.with_extension("older"), dir.with_extension("newer"));
+    [&older, &newer].into_iter().for_each(|dir| remove(dir));
+    let mut leader = Balancer::start(&dir, "b1");
+    assert_eq!(acknowledged(&answers(&[leader.url.clone()], &http).await), 1);
+    leader.signal(Signal::TERM);
+    leader.child.wait().expect("it ends");
+    copy(&dir, &older);
+    let leader = Balancer::start(&dir, "b1");
+    assert_eq!(acknowledged(&answers(&vec![leader.url.clone(); 5], &http).await), 5);
+    let standby = Balancer::start(&dir, "b2");
+    assert_eq!(acknowledged(&answers(&[standby.url.clone()], &http).await), 1, "it follows and forwards");
+
+    standby.signal(Signal::STOP);
+    drop(leader);
+    std::fs::rename(&dir, &newer).expect("moved");
+    std::fs::rename(&older, &dir).expect("the copy in its place");
+    let leader = Balancer::start(&dir, "b1");
+    standby.signal(Signal::CONT);
+    let began = std::time::Instant::now();
+    loop {
+        let all = answers(&[leader.url.clone()], &http).await;
+        if all[0] == (503, "ledger_older".to_owned()) {
+            break;
+        }
+        assert!(began.elapsed() < LIMIT, "not found out: {all:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    drop((leader, standby));
+    [&dir, &newer].into_iter().for_each(|dir| remove(dir));
+}

@@ -71,6 +71,12 @@ fn disk(inner: &Inner) -> Found {
             "the ledger's disk is full: read-only until there is space; what was accepted is safe, kitchens cook on"
                 .into(),
         )),
+        DiskHealth::Older => Some((
+            "ledger_older",
+            "the ledger is an older copy, for a standby has followed a longer one: put that one back, or start this balancer \
+             with --accept-older-ledger and the standby anew"
+                .into(),
+        )),
         DiskHealth::Moved => Some((
             "ledger_moved",
             "the ledger was moved away: nothing is accepted until its directory is back; kitchens cook on".into(),

@@ -17,6 +17,7 @@ mod keys;
 mod names;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -140,6 +141,9 @@ pub struct Hub {
     pub data_dir: std::path::PathBuf,
     /// Where the ledger's files lie; none where there are none.
     pub(crate) place: Option<Place>,
+    /// A standby has followed a ledger that goes on behind this one's end. Never set where an operator accepts that.
+    pub(crate) outlived: AtomicBool,
+    pub(crate) accepts_older: bool,
     /// What those who share the data directory know; none where there is no directory.
     pub(crate) secret: Option<Secret>,
     /// Itself and those who follow it.
@@ -206,6 +210,8 @@ impl Hub {
             started,
             data_dir,
             place: None,
+            outlived: AtomicBool::new(false),
+            accepts_older: false,
             secret: None,
             peers,
         }
@@ -337,6 +343,7 @@ impl Hub {
                 let inner = self.lock();
                 let health = match &inner.ledger {
                     None => DiskHealth::Fine,
+                    Some(_) if self.outlived.load(Ordering::Relaxed) => DiskHealth::Older,
                     // An idle ledger's thread looks at nothing.
                     Some(_) if self.place.as_ref().is_some_and(|place| !place.is_here()) => DiskHealth::Moved,
                     Some(ledger) => disk_health(ledger.health()),
@@ -442,6 +449,7 @@ impl Inner {
             DiskHealth::Slow => Some(NoAnswer::Disk(Refused::DiskSlow)),
             DiskHealth::Full => Some(NoAnswer::Disk(Refused::DiskFull)),
             DiskHealth::Moved => Some(NoAnswer::Disk(Refused::LedgerMoved)),
+            DiskHealth::Older => Some(NoAnswer::Disk(Refused::LedgerOlder)),
         }
     }
 

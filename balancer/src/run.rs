@@ -146,6 +146,7 @@ async fn begin(args: &Args, node: &Node, won: Won, started: Duration) -> Result<
     hub.started = started;
     crate::private::tighten(&args.data_dir);
     hub.place = Some(place);
+    hub.accepts_older = args.accept_older_ledger;
     hub.secret = Some(Secret::of(&args.data_dir).wrap_err("cannot make the secret of the data directory")?);
     let hub = Arc::new(hub);
     hub.inputs([Input::Lead { city: Box::new(city), policy: Box::new(policy) }]);

@@ -43,6 +43,7 @@ impl Core {
             DiskHealth::Slow => Some(Refused::DiskSlow),
             DiskHealth::Full => Some(Refused::DiskFull),
             DiskHealth::Moved => Some(Refused::LedgerMoved),
+            DiskHealth::Older => Some(Refused::LedgerOlder),
         }
     }
 }

@@ -80,6 +80,8 @@ pub enum Refused {
     DiskSlow,
     #[error("the ledger was moved away: nothing can be accepted until its directory is back in its place")]
     LedgerMoved,
+    #[error("the ledger is an older copy: a standby has followed a longer one, so nothing can be accepted")]
+    LedgerOlder,
     #[error("{order} is {state}, not in quarantine: there is nothing to release")]
     NotInQuarantine { order: OrderId, state: &'static str },
     #[error("{order} finishes in {kitchen}: {why}")]
@@ -106,7 +108,8 @@ impl Refused {
             | Self::NobodyCooks { .. }
             | Self::DiskFull
             | Self::DiskSlow
-            | Self::LedgerMoved => true,
+            | Self::LedgerMoved
+            | Self::LedgerOlder => true,
             Self::IdempotencyConflict { .. }
             | Self::NoSuchOrder(_)
             | Self::NoSuchKitchen(_)

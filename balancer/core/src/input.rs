@@ -198,6 +198,8 @@ pub enum DiskHealth {
     Slow,
     /// The path does not lead to the ledger any more: nothing new is decided, nothing is acknowledged, until it is back.
     Moved,
+    /// Somebody has followed a ledger that goes on behind the end of this one: it is an older copy, and nothing is decided.
+    Older,
     /// There is no space: the ledger tries again, and until then everything is read-only.
     Full,
 }

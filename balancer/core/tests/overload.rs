@@ -239,6 +239,7 @@ fn while_the_disk_stalls_nothing_new_is_decided_and_leases_go_on() {
         (DiskHealth::Slow, Refused::DiskSlow),
         (DiskHealth::Full, Refused::DiskFull),
         (DiskHealth::Moved, Refused::LedgerMoved),
+        (DiskHealth::Older, Refused::LedgerOlder),
     ] {
         let mut town = town();
         town.order(1, Priority::Normal, Some("known"));

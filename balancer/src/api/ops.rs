@@ -134,6 +134,7 @@ pub(super) async fn proof(hub: &Arc<Hub>) -> Answer {
 pub(super) fn ready(hub: &Hub) -> Answer {
     match hub.lock().core.disk() {
         DiskHealth::Moved => problem::refused(&Refused::LedgerMoved).into(),
+        DiskHealth::Older => problem::refused(&Refused::LedgerOlder).into(),
         DiskHealth::Fine | DiskHealth::Slow | DiskHealth::Full => Answer::text("leading\n"),
     }
 }

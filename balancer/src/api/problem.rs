@@ -65,6 +65,7 @@ pub(super) fn refused(why: &Refused) -> Problem {
         }
         Refused::NobodyCooks { .. } => later(is(503, "line_too_long", "The line is too long"), Duration::from_secs(5)),
         Refused::DiskFull => later(is(503, "disk_full", "The ledger's disk is full"), limits::RETRY_AFTER),
+        Refused::LedgerOlder => later(is(503, "ledger_older", "The ledger is an older copy"), limits::RETRY_AFTER),
         Refused::LedgerMoved => later(is(503, "ledger_moved", "The ledger was moved away"), limits::RETRY_AFTER),
         Refused::DiskSlow => later(is(503, "disk_slow", "The ledger's disk does not answer"), limits::RETRY_AFTER),
         Refused::NotInQuarantine { .. } => is(409, "not_in_quarantine", "The order is not in quarantine"),

@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use futures_util::SinkExt;
@@ -45,8 +46,15 @@ pub(super) async fn asked(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming) -
         Ok(standby) => standby,
         Err(problem) => return problem.into(),
     };
+    let (epoch, end) = {
+        let inner = hub.lock();
+        (inner.core.state().epoch(), inner.core.state().position())
+    };
+    // Whoever follows is behind what is decided here, always: one that is ahead has followed another, longer ledger.
+    if standby.position.is_some_and(|followed| followed > end) && !hub.accepts_older {
+        hub.outlived.store(true, Ordering::Relaxed);
+    }
     hub.peers.heard(clock::mono(), standby);
-    let epoch = hub.lock().core.state().epoch();
     let BalancerView { id, pid, url, .. } = hub.peers.leader(None);
     Answer::json(&Leader { id, pid, url: url.unwrap_or_default(), epoch })
 }

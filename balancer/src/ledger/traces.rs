@@ -13,13 +13,14 @@ use rusqlite::{Connection, OpenFlags};
 use super::{Tip, snapshot, sqlite};
 
 /// Files of a data directory that only a ledger with events brings about. Logs, `city.json` and keys say nothing of that.
-const NAMES: [&str; 6] = ["HEAD", "LEADER", "projection.db", "archive", "ledger.db-wal", "keys.db"];
+/// `archive` is where rows go that a ledger no longer holds, for whoever keeps such.
+const NAMES: [&str; 5] = ["HEAD", "LEADER", "projection.db", "archive", "ledger.db-wal"];
 
 /// The files of an older ledger in `dir`, by name.
 pub(super) fn of_an_older(dir: &Path) -> Vec<String> {
     let named = NAMES.iter().filter(|name| dir.join(name).exists()).map(|name| (*name).to_owned());
     let snapshots = snapshot::positions(dir).into_iter().map(snapshot::name);
-    named.chain(snapshots).collect()
+    named.chain(snapshots).chain(volumes(dir)).collect()
 }
 
 /// A file that knows of more than the ledger that ends at `tip`, and of what.
@@ -54,7 +55,13 @@ pub(super) fn set_aside(dir: &Path, names: &[String]) -> io::Result<PathBuf> {
 
 /// What knows of more than a ledger that an operator accepts as it is.
 pub(super) fn that_know_more() -> impl Iterator<Item = &'static str> {
-    ["LEADER", "projection.db", "keys.db"].into_iter()
+    ["LEADER", "projection.db"].into_iter()
+}
+
+/// Files of remembered keys.
+fn volumes(dir: &Path) -> impl Iterator<Item = String> {
+    let names = fs::read_dir(dir).into_iter().flatten().filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names.filter(|name| name.starts_with("keys-") && name.ends_with(".bin"))
 }
 
 /// Snapshots of positions behind `tip`, by name.

@@ -68,6 +68,7 @@ impl Bench {
             DiskHealth::Slow => assert_eq!(reply, Err(Refused::DiskSlow)),
             DiskHealth::Full => assert_eq!(reply, Err(Refused::DiskFull)),
             DiskHealth::Moved => assert_eq!(reply, Err(Refused::LedgerMoved)),
+            DiskHealth::Older => assert_eq!(reply, Err(Refused::LedgerOlder)),
         }
         assert!(out.events.is_empty(), "a wish came through a stalled disk: {:?}", out.events);
         None
