@@ -187,14 +187,14 @@ async fn an_older_copy_of_the_whole_directory_is_found_out_by_a_standby_that_fol
     let (older, newer) = (dir.with_extension("older"), dir.with_extension("newer"));
     [&older, &newer].into_iter().for_each(|dir| remove(dir));
     let mut leader = Balancer::start(&dir, "b1");
-    assert_eq!(acknowledged(&answers(&[leader.url.clone()], &http).await), 1);
+    assert_eq!(acknowledged(&answers(std::slice::from_ref(&leader.url), &http).await), 1);
     leader.signal(Signal::TERM);
     leader.child.wait().expect("it ends");
     copy(&dir, &older);
     let leader = Balancer::start(&dir, "b1");
     assert_eq!(acknowledged(&answers(&vec![leader.url.clone(); 5], &http).await), 5);
     let standby = Balancer::start(&dir, "b2");
-    assert_eq!(acknowledged(&answers(&[standby.url.clone()], &http).await), 1, "it follows and forwards");
+    assert_eq!(acknowledged(&answers(std::slice::from_ref(&standby.url), &http).await), 1, "it follows and forwards");
 
     standby.signal(Signal::STOP);
     drop(leader);
@@ -204,7 +204,7 @@ async fn an_older_copy_of_the_whole_directory_is_found_out_by_a_standby_that_fol
     standby.signal(Signal::CONT);
     let began = std::time::Instant::now();
     loop {
-        let all = answers(&[leader.url.clone()], &http).await;
+        let all = answers(std::slice::from_ref(&leader.url), &http).await;
         if all[0] == (503, "ledger_older".to_owned()) {
             break;
         }
