@@ -20,11 +20,13 @@ const PAGE: &str = "GET /api/v1/orders?limit=1000 HTTP/1.1\r\nhost: localhost\r\
 
 async fn with_orders(name: &str) -> RunningCity {
     let city = RunningCity::start(name, &["--kitchens", "2", "--balancers", "2"]);
+    city.take_everything().await;
     let order = json!({"items": [{"dish": "pizza", "quantity": 1}], "zone": "Downtown", "customer": "c".repeat(60)});
     for _ in 0..2 {
         let batch = json!({"orders": vec![order.clone(); 1_000]});
         assert_eq!(city.post("/orders/batch", batch, None).await.expect("an answer").0, 200);
     }
+    assert_eq!(city.proof().await.accepted, 2_000);
     city
 }
 

@@ -66,6 +66,12 @@ impl RunningCity {
         Ok((response.status().as_u16(), response.json().await?))
     }
 
+    /// A queue without a bound by waiting: whoever needs many orders at once may have them.
+    pub async fn take_everything(&self) {
+        let policy = self.http.put(format!("{}/api/v1/policy", self.url)).json(&json!({"max_wait_ms": 0}));
+        assert_eq!(policy.send().await.expect("an answer").status().as_u16(), 200);
+    }
+
     pub async fn delete(&self, path: &str) -> reqwest::Result<(u16, Value)> {
         let response = self.http.delete(format!("{}/api/v1{path}", self.url)).send().await?;
         Ok((response.status().as_u16(), response.json().await?))
