@@ -53,6 +53,7 @@ async fn story(project: &Project) {
     project.compose(&["up", "-d"]).expect("the project comes up");
     let city = City::at(project.port);
     city.wait_for_kitchens(KITCHENS).await;
+    city.take_everything().await;
     eprintln!("{KITCHENS} kitchens alive {:.1} s after `up`", started.elapsed().as_secs_f64());
 
     let victim = project.compose(&["ps", "-q", VICTIM]).expect("the victim's id");
@@ -133,6 +134,12 @@ impl City {
         let Ok(body) = self.try_get("/kitchens").await else { return 0 };
         let kitchens = body["kitchens"].as_array().expect("kitchens");
         kitchens.iter().filter(|kitchen| kitchen["health"] == "alive").count()
+    }
+
+    /// The flow is twice what the kitchens cook: none of it is to be refused for the wait.
+    async fn take_everything(&self) {
+        let policy = self.http.put(format!("{}/policy", self.base)).json(&json!({"max_wait_ms": 0}));
+        assert_eq!(policy.send().await.expect("an answer").status().as_u16(), 200);
     }
 
     async fn wait_for_kitchens(&self, count: usize) {
