@@ -150,7 +150,8 @@ fn went_wrong_in(order: &Order) -> Vec<KitchenNo> {
     }
     kitchens.extend(order.kitchen);
     let later = order.hops.iter().skip(1);
-    let failed = order.hops.iter().zip(later).filter(|(_, next)| next.cause == Cause::Retry);
+    // The failure that set it aside is one as well: the hop after it is its release.
+    let failed = order.hops.iter().zip(later).filter(|(_, next)| matches!(next.cause, Cause::Retry | Cause::Release));
     kitchens.extend(failed.map(|(hop, _)| hop.kitchen));
     kitchens
 }

@@ -47,6 +47,8 @@ pub struct Kitchen {
     pub slow: Time,
     /// It cooks so many times slower; a core that simulates its stages does so from its next start.
     pub grey: f64,
+    /// The speed that its process was started with, and says: of the menu's times.
+    pub started_at_speed: f64,
     /// Its commands make no progress, and its heartbeats go on.
     pub stuck: bool,
     /// Its commands fail at once.
@@ -76,6 +78,7 @@ impl Kitchen {
             cut_down: false,
             slow: 0,
             grey: 1.0,
+            started_at_speed: 1.0,
             stuck: false,
             burns: false,
             conn: None,
@@ -128,6 +131,7 @@ impl World {
             return;
         }
         kitchen.process += 1;
+        kitchen.started_at_speed = kitchen.params.speed / kitchen.grey;
         let params = &kitchen.params;
         let id = format!("k{number}");
         let config = AgentConfig {
@@ -140,7 +144,7 @@ impl World {
             session: kitchen.session(number),
             pid: kitchen.pid(number),
             version: "sim".into(),
-            speed: params.speed / kitchen.grey,
+            speed: kitchen.started_at_speed,
             cooking: if params.commands {
                 let stage_timeout_ms = if params.negligent { NEVER_MS } else { params.stage_timeout_ms };
                 Cooking::Commands { stage_timeout_ms }

@@ -273,15 +273,18 @@ impl World {
         self.kitchens.iter().filter_map(|kitchen| kitchen.agent.as_ref()).map(busy).sum()
     }
 
-    /// How long the liveness phase may last: thrice the open work on all living stations, the fullest line in front of
-    /// the slowest kitchen (without stealing nobody helps it), and a fixed part for leases, reconnects (backoff up to
-    /// 5 s after a hang of 2 s) and clients.
+    /// How long the liveness phase may last: thrice the open work on all living stations, and as often the way there and
+    /// back through each place (a dish may cook in no time at all), the fullest line in front of the slowest kitchen
+    /// (without stealing nobody helps it), and a fixed part for leases, reconnects (backoff up to 5 s after a hang of 2 s)
+    /// and clients.
     #[must_use]
     pub fn time_to_drain(&self) -> Time {
         let menu = &self.params.city.menu;
         let open = self.checker.ledger.lines().iter().filter(|line| line.phase.is_open());
         let outside = self.clients.iter().filter(|client| !client.answered);
         let items = open.map(|line| &line.accepted.items).chain(outside.map(|client| &client.order.items));
+        let (mut count, turn) = (0_u64, 2 * (self.params.delay.1 + self.params.sync.1));
+        let items = items.inspect(|_| count += 1);
         let work =
             items.map(|items| protocol::order::plan(items, menu).iter().map(|stage| u64::from(stage.ms)).sum::<u64>());
         let (sum, largest) = work.fold((0, 0), |(sum, largest), one| (sum + one, largest.max(one)));
@@ -290,8 +293,10 @@ impl World {
         let together: f64 = living().map(speed).sum();
         let line = |one: &KitchenParams| f64::from(places(one.capacity, one.stations)) * largest as f64 / speed(one);
         let longest = living().map(line).fold(0.0, f64::max);
+        let rooms: u64 = living().map(|one| u64::from(places(one.capacity, one.stations))).sum();
+        let ways = 3 * count * turn / rooms.max(1);
         // The longest hold-down of a flapping kitchen, and three deaths by each killer.
-        120 * SECOND + ((sum as f64 * 3.0 / together.max(0.1) + longest) * 1e3) as Time
+        120 * SECOND + ways + ((sum as f64 * 3.0 / together.max(0.1) + longest) * 1e3) as Time
     }
 
     /// The last checks, and the sums.
@@ -333,5 +338,5 @@ fn stage_limit(kitchen: &Kitchen, line: &Line, menu: &protocol::city::Menu) -> T
     }
     let plan = protocol::order::plan(&line.accepted.items, menu);
     let ms = plan.get(usize::from(line.stages_done)).map_or(0, |stage| stage.ms);
-    ((f64::from(ms) * 3.0 * kitchen.grey / kitchen.params.speed) as Time * MS).max(10 * SECOND)
+    ((f64::from(ms) * 3.0 / kitchen.started_at_speed) as Time * MS).max(10 * SECOND)
 }

@@ -68,7 +68,9 @@ impl Deadlines {
             let roomy = |(number, since): (usize, &Option<Time>)| {
                 let kitchen = &ledger.kitchens[number];
                 let long = since.is_some_and(|since| now > since.max(self.steady) + ROOM_SINCE);
-                long && kitchen.held + ROOM_PLACES <= kitchen.places && !line.failed_in.contains(&number)
+                // Since the last look it may have been closed.
+                let open = kitchen.alive && kitchen.schedulable == Schedulable::Open;
+                long && open && kitchen.held + ROOM_PLACES <= kitchen.places && !line.failed_in.contains(&number)
             };
             let other = self.free_since.iter().enumerate().find(|one| roomy(*one)).map(|(number, _)| number);
             if let Some(other) = other {
