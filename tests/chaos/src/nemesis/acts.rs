@@ -229,7 +229,12 @@ impl<'a> Nemesis<'a> {
         self.recorder.fault(number, Kind::StopLeader.word(), &before.leader.id);
         process.signal(Signal::STOP)?;
         let old = Resumed(process);
-        sleep(hold).await;
+        // A tracer that lets go of it resumes it (a slow disk that ends just now): it is stopped again.
+        let until = Instant::now() + hold;
+        while Instant::now() < until {
+            sleep(Duration::from_millis(20)).await;
+            let _ = old.0.signal(Signal::STOP);
+        }
         let alone = self.world.city.balancers < 2;
         let another = |status: &crate::world::Status| status.epoch > before.epoch;
         let replaced = !alone && self.world.until(TAKEOVER_MAX, another).await.is_some();
