@@ -36,12 +36,12 @@ pub(crate) fn now(inner: &Inner, known: &[Alert], at: WallTime) -> Vec<Alert> {
     ];
     let since = |name: &str| known.iter().find(|alert| alert.name == name).map_or(at, |alert| alert.since);
     let alerts = found.into_iter().flatten();
-    alerts.map(|(code, text)| Alert { name: code.into(), text, since: since(code) }).collect()
+    alerts.map(|(name, text)| Alert { name: name.into(), text, since: since(name) }).collect()
 }
 
 /// The events that tell of what began and what ended between two looks.
 pub(crate) fn changes(inner: &Inner, before: &[Alert], after: &[Alert], at: WallTime) -> Vec<FeedEvent> {
-    let has = |alerts: &[Alert], code: &str| alerts.iter().any(|alert| alert.name == code);
+    let has = |alerts: &[Alert], name: &str| alerts.iter().any(|alert| alert.name == name);
     let line = |alert: &Alert, tone, text: &str| FeedEvent {
         position: inner.core.state().position(),
         at,

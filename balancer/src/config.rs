@@ -8,9 +8,9 @@ use clap::Args as ClapArgs;
 use protocol::api::{Algorithm, PolicyView, Weights};
 use protocol::bounds;
 use protocol::city::City;
+use protocol::host::Authority;
 
 use crate::ledger::{Founding, Terms};
-use protocol::host::Authority;
 
 /// Flags of `chef balancer` and of the `balancer` binary; each is an environment variable too.
 #[derive(Debug, Clone, ClapArgs)]

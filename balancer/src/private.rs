@@ -1,6 +1,7 @@
 //! What is written belongs to who runs the program: files 0600, directories 0700.
 //!
-//! Owns the mask of this process, and the modes of files that an earlier release left readable by everybody.
+//! Owns the mask of this process, and the modes of files that an earlier release left readable by everybody. Never
+//! changes the mode of a directory that it did not make.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

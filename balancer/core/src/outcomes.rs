@@ -1,7 +1,9 @@
 //! Outcomes: a kitchen whose attempts fail. Without this the one that fails at once is always empty, and wins most orders.
 //!
 //! A kitchen is *ejected* when most of its last [`limits::OUTCOMES`] attempts failed, at least
-//! [`limits::EJECT_FAILURES`] of them, and not those of all others: what fails everywhere is not this kitchen's fault. It then gets a probe now and then, and the first order that it completes brings it back ([`crate::grey`]).
+//! [`limits::EJECT_FAILURES`] of them, and not those of all others: what fails everywhere is not this kitchen's fault. It
+//! then gets a probe now and then, and the first order that it completes brings it back ([`crate::grey`]). Never decides about
+//! an order: where that goes next is [`crate::dispatch`]'s.
 //!
 //! At most half of the living, open kitchens are out at a time, whatever the others do: beyond that it is likelier that the
 //! orders are bad than that the city is, and the rest could not carry the load (the panic limit of outlier ejection

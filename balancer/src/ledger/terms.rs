@@ -1,4 +1,6 @@
 //! On which terms a ledger is opened to write: whether a new one may be founded, and which one it must be.
+//!
+//! Owns the words only; never looks at a file.
 
 use super::{FileId, Tip};
 

@@ -1,7 +1,8 @@
 //! Opening the link to whichever address answers first.
 //!
 //! Owns when the next address is begun: a moment after the one before, or as soon as that one has failed. A frozen balancer
-//! accepts connections and says nothing; to wait for each in turn would cost a kitchen its leases.
+//! accepts connections and says nothing; to wait for each in turn would cost a kitchen its leases. The same race as in
+//! `src/client/race.rs`, where its rules are tested: agents and clients share no crate but the words on the wire.
 
 use std::future::Future;
 use std::time::Duration;

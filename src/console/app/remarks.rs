@@ -17,7 +17,7 @@ use crate::console::untrusted::Untrusted;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alarm {
     /// `disk_full`, ...
-    pub code: Untrusted,
+    pub name: Untrusted,
     /// What, how much, and what to do.
     pub text: Untrusted,
     /// Since when.

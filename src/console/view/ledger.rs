@@ -123,7 +123,7 @@ fn now(pen: &mut Pen<'_>, app: &App, area: Rect, framed: bool) {
     let (x, room) = (inside.x + 1, inside.width.saturating_sub(2));
     let mut lines: Vec<(String, Role)> = Vec::new();
     for alert in &city.alerts {
-        let head = format!("! {} since {}: ", alert.code.fit(20), &alert.since.clock()[..8]);
+        let head = format!("! {} since {}: ", alert.name.fit(20), &alert.since.clock()[..8]);
         let text = format!("{head}{}", alert.text.fit(256));
         lines.push((text, Role::Bad));
     }

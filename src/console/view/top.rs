@@ -243,13 +243,13 @@ fn reign(app: &App) -> Vec<Piece> {
     vec![(format!("leader {}{standbys} epoch {}", city.leader.fit(12), city.epoch), Role::Dim)]
 }
 
-/// The worst of what is wrong now: its code always, its text where the proof leaves room.
+/// The worst of what is wrong now: its name always, its text where the proof leaves room.
 fn alert(pen: &mut Pen<'_>, app: &App, x: u16, area: Rect) -> u16 {
     let alerts = &app.city().alerts;
-    let Some(Alarm { code, text, .. }) = alerts.first() else { return x };
+    let Some(Alarm { name, text, .. }) = alerts.first() else { return x };
     let more = if alerts.len() > 1 { format!(" +{}", alerts.len() - 1) } else { String::new() };
     let room = area.right().saturating_sub(x);
-    let next = pen.put(x, area.y, room, &format!("! {}{more}", code.fit(20)), Role::Bad);
+    let next = pen.put(x, area.y, room, &format!("! {}{more}", name.fit(20)), Role::Bad);
     let proof = app.city().proof.as_ref().map_or(0, |proof| proofs(proof).first().map_or(0, |text| text.width() + 4));
     let free = usize::from(area.right().saturating_sub(next)).saturating_sub(proof);
     if free < 24 {

@@ -44,7 +44,7 @@ impl City {
         }
         if let Some(alerts) = &frame.alerts {
             let alarm = |alert: &Alert| Alarm {
-                code: Untrusted::new(&alert.name),
+                name: Untrusted::new(&alert.name),
                 text: Untrusted::new(&alert.text),
                 since: alert.since,
             };
