@@ -23,9 +23,10 @@ use std::time::{Duration, Instant};
 
 use hyper::body::{Body, Incoming};
 use hyper::header::{SEC_WEBSOCKET_KEY, UPGRADE};
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::upgrade::Upgraded;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
@@ -91,13 +92,16 @@ async fn connection(
     let _ = stream.set_nodelay(true);
     let phase = Phase::default();
     let socket = Socket::new(stream, phase.clone());
-    let service = service_fn(move |mut request: Request<Incoming>| {
+    let service = service_fn(move |request: Request<Incoming>| {
         let (node, phase) = (Arc::clone(&node), phase.clone());
+        let (mut head, mut body) = request.into_parts();
         // A WebSocket keeps its connection's place after the upgrade.
-        request.extensions_mut().insert(Arc::clone(&place));
+        if head.headers.contains_key(UPGRADE) {
+            head.extensions.insert(Arc::clone(&place));
+        }
         async move {
             phase.serving();
-            let response = serve_one(&node, takes_orders, request).await;
+            let response = serve_one(&node, takes_orders, &mut head, &mut body).await;
             if response.status() == StatusCode::SWITCHING_PROTOCOLS {
                 phase.opened()
             } else {
@@ -128,36 +132,48 @@ async fn connection(
 type Turned = (&'static str, Box<Answer>);
 
 /// Every check that needs only the head, and where the request leads.
-fn admit<B: Body>(node: &Node, takes_orders: bool, request: &Request<B>) -> Result<(&'static Route, String), Turned> {
+fn admit<'a>(
+    node: &Node,
+    takes_orders: bool,
+    head: &'a Parts,
+    has_body: bool,
+) -> Result<(&'static Route, &'a str), Turned> {
     let turned = |path, answer: Answer| (path, Box::new(answer));
-    node.callers.hear(request).map_err(|problem| turned("other", problem.into()))?;
-    let path = request.uri().path();
-    let (route, id) = match routes::find(request.method(), path) {
+    node.callers.hear(&head.uri, &head.headers).map_err(|problem| turned("other", problem.into()))?;
+    let path = head.uri.path();
+    let (route, id) = match routes::find(&head.method, path) {
         Ok(found) => found,
         Err(others) if others.is_empty() => return Err(turned("other", problem::not_found(path).into())),
         Err(others) => {
-            let answer = Answer::from(problem::method_not_allowed(request.method()));
+            let answer = Answer::from(problem::method_not_allowed(&head.method));
             return Err(turned("other", answer.allowing(&others)));
         }
     };
     if route.places_orders() && !takes_orders {
         return Err(turned(route.path, Answer::from(problem::too_many_connections()).closing()));
     }
-    head::check(route, request).map_err(|problem| turned(route.path, problem.into()))?;
-    Ok((route, id.to_owned()))
+    head::check(route, head, has_body).map_err(|problem| turned(route.path, problem.into()))?;
+    Ok((route, id))
 }
 
-async fn serve_one(node: &Arc<Node>, takes_orders: bool, request: Request<Incoming>) -> Response {
+async fn serve_one(node: &Arc<Node>, takes_orders: bool, head: &mut Parts, body: &mut Incoming) -> Response {
     let began = Instant::now();
-    let admitted = admit(node, takes_orders, &request);
+    let admitted = admit(node, takes_orders, head, !body.is_end_stream());
     let Some(hub) = node.hub() else {
         return match admitted {
-            Ok((route, _)) => standby::serve(node, route, request).await,
+            Ok((route, _)) => Box::pin(standby::serve(node, route, head, body)).await,
             Err((_, answer)) => answer.into_response(),
         };
     };
     let (path, response) = match admitted {
-        Ok((route, id)) => (route.path, answer(hub, route, &id, request).await.into_response()),
+        // hyper moves the future of each request, and one with room for every route would be kilobytes.
+        Ok((route, _)) if route.verb == Verb::PlaceOrder => {
+            (route.path, orders::place(hub, &head.headers, body).await.into_response())
+        }
+        Ok((route, id)) => {
+            let id = id.to_owned();
+            (route.path, Box::pin(answer(hub, route, &id, head, body)).await.into_response())
+        }
         Err((path, answer)) => (path, answer.into_response()),
     };
     hub.lock().metrics.answered(path, response.status().as_u16(), began.elapsed());
@@ -165,10 +181,9 @@ async fn serve_one(node: &Arc<Node>, takes_orders: bool, request: Request<Incomi
 }
 
 /// A leader's answer.
-async fn answer(hub: &Arc<Hub>, route: &Route, id: &str, request: Request<Incoming>) -> Answer {
-    let (head, mut body) = request.into_parts();
+async fn answer(hub: &Arc<Hub>, route: &Route, id: &str, head: &mut Parts, body: &mut Incoming) -> Answer {
     if route.takes == Takes::NoField
-        && let Err(problem) = orders::no_field(&mut body).await
+        && let Err(problem) = orders::no_field(body).await
     {
         return problem.into();
     }
@@ -200,8 +215,8 @@ async fn answer(hub: &Arc<Hub>, route: &Route, id: &str, request: Request<Incomi
         Verb::Proof => ops::proof(hub).await,
         Verb::Status => ops::status(hub).await,
         Verb::Standby => standby::asked(hub, headers, body).await,
-        Verb::Feed => upgrade(Request::from_parts(head, body), with(Arc::clone(hub), feed::serve)),
-        Verb::Link => upgrade(Request::from_parts(head, body), with(Arc::clone(hub), link::serve)),
+        Verb::Feed => upgrade(head, with(Arc::clone(hub), feed::serve)),
+        Verb::Link => upgrade(head, with(Arc::clone(hub), link::serve)),
         Verb::Healthz => Answer::text("ok\n"),
         Verb::Readyz => ops::ready(hub),
         Verb::Metrics => ops::metrics(hub).await,
@@ -212,18 +227,25 @@ fn with<F>(hub: Arc<Hub>, serve: impl FnOnce(Arc<Hub>, Upgraded) -> F) -> impl F
     |upgraded| serve(hub, upgraded)
 }
 
+/// The connection of this request, once its 101 has been sent.
+fn upgraded(head: &mut Parts) -> OnUpgrade {
+    let mut request = Request::new(());
+    std::mem::swap(request.extensions_mut(), &mut head.extensions);
+    hyper::upgrade::on(request)
+}
+
 /// Answers 101 and hands the connection to `serve`.
-fn upgrade<F>(mut request: Request<Incoming>, serve: impl FnOnce(Upgraded) -> F + Send + 'static) -> Answer
+fn upgrade<F>(head: &mut Parts, serve: impl FnOnce(Upgraded) -> F + Send + 'static) -> Answer
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let wants = request.headers().get(UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
-    let key = request.headers().get(SEC_WEBSOCKET_KEY).filter(|_| wants);
+    let wants = head.headers.get(UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    let key = head.headers.get(SEC_WEBSOCKET_KEY).filter(|_| wants);
     let Some(accept) = key.map(|key| derive_accept_key(key.as_bytes())) else {
         return Answer::from(problem::upgrade_required());
     };
-    let place = request.extensions_mut().remove::<Arc<OwnedSemaphorePermit>>();
-    let upgraded = hyper::upgrade::on(&mut request);
+    let place = head.extensions.remove::<Arc<OwnedSemaphorePermit>>();
+    let upgraded = upgraded(head);
     tokio::spawn(async move {
         // A client that broke off in the middle wants nothing more.
         if let Ok(connection) = upgraded.await {

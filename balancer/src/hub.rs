@@ -16,7 +16,6 @@ mod figures;
 mod keys;
 mod names;
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -36,6 +35,7 @@ use crate::kpi::Rolling;
 use crate::leadership::Peers;
 use crate::ledger::{Durable, Encode, Health, LedgerHandle, Place, Turn};
 use crate::metrics::Metrics;
+use crate::numbered::Numbered;
 use agents::Outbox;
 use cards::Cards;
 pub(crate) use keys::{Asked, NoKey};
@@ -109,9 +109,9 @@ pub struct Inner {
     sleeps_until: Option<Duration>,
     durable: Position,
     in_flight: usize,
-    waiters: HashMap<u64, Waiter>,
+    waiters: Numbered<u64, Waiter>,
     next_request: u64,
-    agents: HashMap<ConnectionId, Outbox>,
+    agents: Numbered<ConnectionId, Outbox>,
     /// Agents with something to send whose writers sleep.
     to_wake: Vec<ConnectionId>,
     woken: Instant,
@@ -187,9 +187,9 @@ impl Hub {
             sleeps_until: None,
             durable,
             in_flight: 0,
-            waiters: HashMap::new(),
+            waiters: Numbered::default(),
             next_request: 0,
-            agents: HashMap::new(),
+            agents: Numbered::default(),
             to_wake: Vec::new(),
             woken: Instant::now(),
             next_connection: 0,

@@ -19,6 +19,7 @@ pub mod ledger;
 mod link;
 mod metrics;
 mod notable;
+mod numbered;
 #[doc(hidden)]
 mod private;
 pub mod probe;

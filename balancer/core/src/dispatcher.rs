@@ -140,12 +140,12 @@ impl Core {
 
     /// Events since the last call, in the sequence of the ledger.
     pub fn take_events(&mut self) -> Vec<Recorded> {
-        std::mem::take(&mut self.events)
+        take_all(&mut self.events)
     }
 
     /// Effects since the last call; none may be released before the events of the same call are durable.
     pub fn take_effects(&mut self) -> Vec<Effect> {
-        std::mem::take(&mut self.effects)
+        take_all(&mut self.effects)
     }
 
     /// Orders that the state has forgotten since the last call, oldest first: their keys are the caller's to remember.
@@ -309,8 +309,11 @@ impl Core {
     /// Records a fact: applies it, and keeps the soft state in step.
     pub(crate) fn emit(&mut self, now: Now, event: Event) {
         let recorded = Recorded { at: now.wall, event };
-        let forgotten = self.state.apply(&recorded);
-        self.forgotten.extend(forgotten.filter(|order| order.key.is_some()));
+        if let Some(order) = self.state.apply(&recorded)
+            && order.key.is_some()
+        {
+            self.forgotten.push(order);
+        }
         self.follow(now, &recorded.event);
         self.events.push(recorded);
     }
@@ -481,6 +484,12 @@ impl Core {
             position: order.position,
         })
     }
+}
+
+/// All of them; the next call will find about as many, so those have room from the start.
+fn take_all<T>(gathered: &mut Vec<T>) -> Vec<T> {
+    let room = Vec::with_capacity(gathered.len().min(64));
+    std::mem::replace(gathered, room)
 }
 
 pub(crate) fn decision_slot(order: OrderId) -> usize {

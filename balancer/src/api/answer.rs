@@ -20,6 +20,9 @@ pub(super) struct Answer {
     body: Bytes,
 }
 
+/// Most answers are receipts, in bytes.
+const RECEIPT: usize = 256;
+
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
@@ -38,8 +41,9 @@ impl Answer {
 
     /// A JSON body under another status.
     pub(super) fn json_with<T: Serialize>(status: StatusCode, body: &T) -> Self {
-        let body = serde_json::to_vec(body).expect("bodies of the contract have text keys only");
-        Self::new(status, JSON, body)
+        let mut bytes = Vec::with_capacity(RECEIPT);
+        serde_json::to_writer(&mut bytes, body).expect("bodies of the contract have text keys only");
+        Self::new(status, JSON, bytes)
     }
 
     /// 200 with text.

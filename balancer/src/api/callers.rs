@@ -13,8 +13,8 @@
 
 use std::net::IpAddr;
 
+use hyper::Uri;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Request, Uri};
 use protocol::api::Problem;
 use protocol::host::Authority;
 
@@ -43,11 +43,7 @@ impl Callers {
     ///
     /// # Errors
     /// Says which of its headers speaks against it, and the mend.
-    pub(super) fn hear<B>(&self, request: &Request<B>) -> Result<(), Problem> {
-        self.hear_head(request.uri(), request.headers())
-    }
-
-    fn hear_head(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(super) fn hear(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
         let host = one(headers, header::HOST)?.ok_or_else(|| problem::bad_host("is missing: name the host you ask"))?;
         self.knows(host)?;
         // `GET http://name/path`: the name there counts as much.
@@ -123,6 +119,8 @@ pub(super) fn forget(headers: &mut HeaderMap) {
 mod tests {
     use std::net::{Ipv4Addr, Ipv6Addr};
 
+    use hyper::Request;
+
     use super::*;
 
     const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -130,7 +128,8 @@ mod tests {
 
     fn ask(callers: &Callers, headers: &[(&str, &str)]) -> Option<(u16, String)> {
         let request = headers.iter().fold(Request::builder(), |request, (name, value)| request.header(*name, *value));
-        let refused = callers.hear(&request.body(()).expect("a request")).err()?;
+        let request = request.body(()).expect("a request");
+        let refused = callers.hear(request.uri(), request.headers()).err()?;
         Some((refused.status, refused.code))
     }
 

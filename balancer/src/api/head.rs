@@ -3,41 +3,44 @@
 //! Owns the rule that what was sent is heeded or refused: a limit that is ignored gives the wrong page, and a key that is
 //! ignored a second order. Reads no byte of a body.
 
-use hyper::body::Body;
-use hyper::header::{self, HeaderMap};
-use hyper::{Method, Request};
+use hyper::Method;
+use hyper::header::{self, HeaderMap, HeaderName};
+use hyper::http::request::Parts;
 use protocol::api::{IDEMPOTENCY_KEY, Problem};
 
 use super::problem;
 use super::routes::{Route, Takes, Verb};
 
+/// The header of an order's key.
+pub(super) const KEY: HeaderName = HeaderName::from_static(IDEMPOTENCY_KEY);
+
 /// Checks the head of a request for this route.
 ///
 /// # Errors
 /// Names what is there and would be left out, and the mend.
-pub(super) fn check<B: Body>(route: &Route, request: &Request<B>) -> Result<(), Problem> {
+pub(super) fn check(route: &Route, head: &Parts, has_body: bool) -> Result<(), Problem> {
     match route.takes {
         Takes::Anything => return Ok(()),
         Takes::Query => {}
         Takes::Nothing | Takes::NoField | Takes::Body => {
-            if request.uri().query().is_some_and(|query| !query.is_empty()) {
+            if head.uri.query().is_some_and(|query| !query.is_empty()) {
                 return Err(problem::bad_query("this path takes no query"));
             }
         }
     }
-    key(route, request.headers())?;
-    if request.body().is_end_stream() {
+    key(route, &head.headers)?;
+    if !has_body {
         return Ok(());
     }
     match route.takes {
-        Takes::Body | Takes::NoField => json(request.headers()),
+        Takes::Body | Takes::NoField => json(&head.headers),
         Takes::Anything | Takes::Query | Takes::Nothing => Err(problem::unexpected_body()),
     }
 }
 
 /// A key belongs to one order; what only reads may carry one, for it changes nothing.
 fn key(route: &Route, headers: &HeaderMap) -> Result<(), Problem> {
-    let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let mut keys = headers.get_all(KEY).iter();
     if keys.next().is_none() {
         return Ok(());
     }

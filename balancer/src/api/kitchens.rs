@@ -65,7 +65,7 @@ pub(super) async fn uncordon(hub: &Arc<Hub>, headers: &HeaderMap, id: &str) -> A
     answer(hub.ask(|request| Input::Uncordon { request, kitchen, by }).await)
 }
 
-pub(super) async fn drain(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming, id: &str) -> Answer {
+pub(super) async fn drain(hub: &Arc<Hub>, headers: &HeaderMap, body: &mut Incoming, id: &str) -> Answer {
     let (kitchen, by) =
         match id.parse().map_err(|error| problem::bad_id(&error)).and_then(|id| Ok((id, operator(headers)?))) {
             Ok(wish) => wish,
@@ -88,7 +88,7 @@ const DEATH_SHOWS: Duration = Duration::from_millis(200);
 const DEATH_LOOK: Duration = Duration::from_millis(5);
 
 /// A certain death, from whoever owned the process.
-pub(super) async fn gone(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming, id: &str) -> Answer {
+pub(super) async fn gone(hub: &Arc<Hub>, headers: &HeaderMap, body: &mut Incoming, id: &str) -> Answer {
     let kitchen: KitchenId = match id.parse() {
         Ok(kitchen) => kitchen,
         Err(error) => return problem::bad_id(&error).into(),

@@ -26,7 +26,7 @@ pub(super) async fn policy(hub: &Arc<Hub>) -> Answer {
     seen(hub.read(|inner, _| inner.core.state().policy()).await)
 }
 
-pub(super) async fn set_policy(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming) -> Answer {
+pub(super) async fn set_policy(hub: &Arc<Hub>, headers: &HeaderMap, body: &mut Incoming) -> Answer {
     let by = match operator(headers) {
         Ok(by) => by,
         Err(problem) => return problem.into(),
@@ -91,7 +91,7 @@ pub(super) async fn rush(hub: &Arc<Hub>) -> Answer {
     seen(hub.read(|inner, now| views::rush(inner, now.mono)).await)
 }
 
-pub(super) async fn start_rush(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming) -> Answer {
+pub(super) async fn start_rush(hub: &Arc<Hub>, headers: &HeaderMap, body: &mut Incoming) -> Answer {
     let by = match operator(headers) {
         Ok(by) => by,
         Err(problem) => return problem.into(),

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::{HeaderMap, StatusCode};
-use protocol::api::{History, IDEMPOTENCY_KEY, MigrateTo, OPERATOR, OrderPage, Problem, REASON};
+use protocol::api::{History, MigrateTo, OPERATOR, OrderPage, Problem, REASON};
 use protocol::order::{CUSTOMER_MAX, ITEMS_MAX, KEY_MAX, QUANTITY_MAX};
 use protocol::{Item, KitchenId, OrderId, OrderState, Position, Priority, text};
 use serde::Deserialize;
@@ -22,6 +22,7 @@ use serde::de::DeserializeOwned;
 
 pub(super) use self::batch::place_batch;
 use super::answer::Answer;
+use super::head::KEY;
 use super::pages::Place;
 use super::{pages, problem, room};
 use crate::hub::{Asked, Hub, Names, NoAnswer};
@@ -66,7 +67,7 @@ fn one() -> u64 {
     1
 }
 
-pub(super) async fn place(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming) -> Answer {
+pub(super) async fn place(hub: &Arc<Hub>, headers: &HeaderMap, body: &mut Incoming) -> Answer {
     let body = match read(body, BODY_MAX).await {
         Ok(body) => body,
         Err(problem) => return problem.into(),
@@ -75,7 +76,7 @@ pub(super) async fn place(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming) -
         Ok(placed) => placed,
         Err(error) => return problem::malformed(&error).into(),
     };
-    if let Some(header) = headers.get(IDEMPOTENCY_KEY) {
+    if let Some(header) = headers.get(KEY) {
         let Ok(key) = header.to_str() else {
             return problem::invalid("invalid_key", "the idempotency key must be visible ASCII").into();
         };
@@ -88,7 +89,11 @@ pub(super) async fn place(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming) -
         Ok(order) => order,
         Err(problem) => return problem.into(),
     };
-    let replied = match hub.old_order(&order, &mut Asked::default()).await {
+    let old = match order.key {
+        Some(_) => Box::pin(hub.old_order(&order, &mut Asked::default())).await,
+        None => Ok(None),
+    };
+    let replied = match old {
         Ok(None) => hub.ask(|request| Input::Submit { request, order }).await,
         Ok(Some(reply)) => Ok(reply),
         Err(why) => return problem::no_key(why).into(),
@@ -359,7 +364,7 @@ fn wish(headers: &HeaderMap, id: &str) -> Result<(OrderId, Operator), Problem> {
     Ok((order, operator(headers)?))
 }
 
-pub(super) async fn migrate(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming, id: &str) -> Answer {
+pub(super) async fn migrate(hub: &Arc<Hub>, headers: &HeaderMap, body: &mut Incoming, id: &str) -> Answer {
     let (order, by) = match wish(headers, id) {
         Ok(wish) => wish,
         Err(problem) => return problem.into(),
@@ -404,13 +409,13 @@ pub(super) fn operator(headers: &HeaderMap) -> Result<Operator, Problem> {
 }
 
 /// A small JSON body.
-pub(super) async fn json<T: DeserializeOwned>(body: Incoming) -> Result<T, Problem> {
+pub(super) async fn json<T: DeserializeOwned>(body: &mut Incoming) -> Result<T, Problem> {
     let body = read(body, BODY_MAX).await?;
     serde_json::from_slice(&body).map_err(|error| problem::malformed(&error))
 }
 
 /// A small JSON body, or its default when there is none.
-pub(super) async fn json_or_default<T: DeserializeOwned + Default>(body: Incoming) -> Result<T, Problem> {
+pub(super) async fn json_or_default<T: DeserializeOwned + Default>(body: &mut Incoming) -> Result<T, Problem> {
     let body = read(body, BODY_MAX).await?;
     if body.is_empty() {
         return Ok(T::default());
@@ -448,7 +453,7 @@ where
     // A small body has come with its head: no timer for it.
     let collected = match futures_util::poll!(collecting.as_mut()) {
         Poll::Ready(collected) => Ok(collected),
-        Poll::Pending => tokio::time::timeout(BODY_TIMEOUT, collecting).await,
+        Poll::Pending => Box::pin(tokio::time::timeout(BODY_TIMEOUT, collecting)).await,
     };
     match collected {
         Ok(Ok(collected)) => Ok(room.around(collected.to_bytes())),

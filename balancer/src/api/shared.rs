@@ -17,7 +17,7 @@ pub(super) async fn json<T: DeserializeOwned>(
     hub: &Hub,
     headers: &HeaderMap,
     path: &str,
-    body: Incoming,
+    body: &mut Incoming,
 ) -> Result<T, Problem> {
     let body = read(body, BODY_MAX).await?;
     let proof = headers.get(HEADER).and_then(|proof| proof.to_str().ok()).unwrap_or_default();

@@ -28,6 +28,10 @@ pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// A peer that takes no byte of its answer for so long is gone: what it has not taken is memory of this process.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// An answer of at most so many bytes is written in one piece: a head and a receipt are copied in less time than the system
+/// needs to gather them.
+const SHORT: usize = 1024;
+
 const HEAD: u8 = 0;
 const SERVING: u8 = 1;
 const IDLE: u8 = 2;
@@ -102,14 +106,17 @@ impl<T> Socket<T> {
     /// There is nothing to read: whether that is so for too long.
     fn is_silent(&mut self, cx: &mut Context<'_>) -> bool {
         let phase = self.phase.now();
-        if phase != self.waits.0 {
-            self.waits = (phase, Instant::now());
-        }
         let limit = match phase {
             HEAD => HEAD_TIMEOUT,
             IDLE => IDLE_TIMEOUT,
-            _ => return false,
+            _ => {
+                self.waits.0 = phase;
+                return false;
+            }
         };
+        if phase != self.waits.0 {
+            self.waits = (phase, Instant::now());
+        }
         self.reading.has_come(self.waits.1 + limit, cx)
     }
 
@@ -121,6 +128,16 @@ impl<T> Socket<T> {
         let since = *self.stuck.get_or_insert_with(Instant::now);
         if self.writing.has_come(since + WRITE_TIMEOUT, cx) { Poll::Ready(Err(timed_out())) } else { Poll::Pending }
     }
+}
+
+/// The pieces as one, if they are short.
+fn join<'a>(pieces: &[IoSlice<'_>], room: &'a mut [u8; SHORT]) -> Option<&'a [u8]> {
+    let mut end = 0;
+    for piece in pieces {
+        room.get_mut(end..end + piece.len())?.copy_from_slice(piece);
+        end += piece.len();
+    }
+    Some(&room[..end])
 }
 
 fn timed_out() -> io::Error {
@@ -153,7 +170,11 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Socket<T> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        let mut short = [0; SHORT];
+        let written = match join(bufs, &mut short) {
+            Some(joined) => Pin::new(&mut self.stream).poll_write(cx, joined),
+            None => Pin::new(&mut self.stream).poll_write_vectored(cx, bufs),
+        };
         self.wrote(written, cx)
     }
 
@@ -223,6 +244,15 @@ mod tests {
         let (_client, mut socket, phase) = connection();
         phase.answered();
         ends_after(&mut socket, IDLE_TIMEOUT).await;
+    }
+
+    #[test]
+    fn short_pieces_are_one_and_long_ones_stay_apart() {
+        let (head, body, long) = (IoSlice::new(b"head "), IoSlice::new(b"body"), IoSlice::new(&[7; SHORT - 4]));
+        let mut room = [0; SHORT];
+        assert_eq!(join(&[head, body], &mut room), Some(&b"head body"[..]));
+        assert_eq!(join(&[body, long], &mut room).map(<[u8]>::len), Some(SHORT));
+        assert_eq!(join(&[head, long], &mut room), None);
     }
 
     #[tokio::test(start_paused = true)]

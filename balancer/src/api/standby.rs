@@ -12,6 +12,7 @@ use futures_util::SinkExt;
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Body, Incoming};
 use hyper::header::HeaderMap;
+use hyper::http::request::Parts;
 use hyper::upgrade::Upgraded;
 use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -25,7 +26,7 @@ use tokio_tungstenite::tungstenite::protocol::{Message, Role};
 
 use super::answer::{Answer, Response};
 use super::routes::{Route, Verb};
-use super::{callers, orders, problem, shared, upgrade};
+use super::{callers, orders, problem, shared, upgrade, upgraded};
 use crate::hub::Hub;
 use crate::leadership::Leader;
 use crate::standby::forward::{FORWARDED, PARKED_MAX, Unanswered, Wish};
@@ -40,7 +41,7 @@ const AGAIN: Duration = Duration::from_millis(50);
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// `POST /standby` on a leader: answers at once, whatever the disk does, so that silence means a hang.
-pub(super) async fn asked(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming) -> Answer {
+pub(super) async fn asked(hub: &Arc<Hub>, headers: &HeaderMap, body: &mut Incoming) -> Answer {
     let path = format!("{PREFIX}{}", probe::PATH);
     let standby: BalancerView = match shared::json(hub, headers, &path, body).await {
         Ok(standby) => standby,
@@ -60,17 +61,17 @@ pub(super) async fn asked(hub: &Arc<Hub>, headers: &HeaderMap, body: Incoming) -
 }
 
 /// Serves one request on a balancer that does not lead.
-pub(super) async fn serve(node: &Arc<Node>, route: &Route, request: Request<Incoming>) -> Response {
+pub(super) async fn serve(node: &Arc<Node>, route: &Route, head: &mut Parts, body: &mut Incoming) -> Response {
     let answer = match route.verb {
         Verb::Healthz => Answer::text("ok\n"),
         Verb::Readyz => ready(node),
         Verb::Metrics => Answer::text(metrics(node)),
-        Verb::Link => upgrade(request, send_on),
+        Verb::Link => upgrade(head, send_on),
         Verb::Standby => problem::no_leader().into(),
         // The rest is the leader's, and goes on at most once.
-        _ if request.headers().contains_key(FORWARDED) => problem::no_leader().into(),
-        Verb::Feed => return tunnel(node, request).await,
-        _ => return forward(node, route, request).await,
+        _ if head.headers.contains_key(FORWARDED) => problem::no_leader().into(),
+        Verb::Feed => return tunnel(node, head).await,
+        _ => return forward(node, route, head, body).await,
     };
     answer.into_response()
 }
@@ -109,13 +110,12 @@ async fn send_on(upgraded: Upgraded) {
     .await;
 }
 
-async fn forward(node: &Node, route: &Route, request: Request<Incoming>) -> Response {
-    let hint = request.body().size_hint();
+async fn forward(node: &Node, route: &Route, head: &mut Parts, body: &mut Incoming) -> Response {
+    let hint = body.size_hint();
     let most = hint.upper().map_or(BODY_MAX, |bytes| usize::try_from(bytes).unwrap_or(BODY_MAX).min(BODY_MAX));
     let Some(place) = node.forwarder.place(most) else {
         return Answer::from(problem::too_many_parked()).into_response();
     };
-    let (mut head, body) = request.into_parts();
     let body = match orders::read(body, BODY_MAX).await {
         Ok(body) => body,
         Err(problem) => return Answer::from(problem).into_response(),
@@ -135,10 +135,10 @@ fn unanswered(why: Unanswered) -> Answer {
 }
 
 /// Joins the feed's connection to one of the leader's: what either says, the other hears.
-async fn tunnel(node: &Node, mut request: Request<Incoming>) -> Response {
+async fn tunnel(node: &Node, head: &mut Parts) -> Response {
     let deadline = Instant::now() + PARKED_MAX;
     let Some(place) = node.forwarder.place(0) else { return Answer::from(problem::too_many_parked()).into_response() };
-    let mut wish = (request.uri().clone(), request.headers().clone());
+    let mut wish = (head.uri.clone(), std::mem::take(&mut head.headers));
     callers::forget(&mut wish.1);
     let opened = timeout_at(deadline, async {
         loop {
@@ -160,8 +160,8 @@ async fn tunnel(node: &Node, mut request: Request<Incoming>) -> Response {
     let mut response = Response::new(Full::default());
     *response.status_mut() = opened.status();
     *response.headers_mut() = std::mem::take(opened.headers_mut());
-    let connection = request.extensions_mut().remove::<Arc<OwnedSemaphorePermit>>();
-    let ends = (hyper::upgrade::on(request), hyper::upgrade::on(opened));
+    let connection = head.extensions.remove::<Arc<OwnedSemaphorePermit>>();
+    let ends = (upgraded(head), hyper::upgrade::on(opened));
     tokio::spawn(async move {
         if let (Ok(reader), Ok(leader)) = tokio::join!(ends.0, ends.1) {
             let (mut from_reader, mut to_reader) = tokio::io::split(TokioIo::new(reader));

@@ -40,7 +40,7 @@ impl Place {
         Ok(Self { files: files.collect::<io::Result<_>>()? })
     }
 
-    /// Whether each still lies there. One look costs about a microsecond a file.
+    /// Whether each still lies there. One look costs about a microsecond a file, and the next write of each more.
     #[must_use]
     pub fn is_here(&self) -> bool {
         self.files.iter().all(|(path, id)| FileId::at(path).is_ok_and(|found| found == *id))

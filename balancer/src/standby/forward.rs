@@ -23,6 +23,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Body as _;
 use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -250,9 +251,9 @@ fn code_of(status: StatusCode, body: &[u8]) -> Option<String> {
 
 impl Wish {
     /// A request whose body has come.
-    pub(crate) fn new(verb: Verb, head: hyper::http::request::Parts, body: Bytes) -> Self {
+    pub(crate) fn new(verb: Verb, head: &mut Parts, body: Bytes) -> Self {
         let target = head.uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string);
-        let mut headers = head.headers;
+        let mut headers = std::mem::take(&mut head.headers);
         drop_hop_by_hop(&mut headers);
         let repeatable = if matches!(head.method, Method::GET | Method::HEAD) {
             true
@@ -262,7 +263,7 @@ impl Wish {
         } else {
             verb == Verb::PlaceBatch && all_have_keys(&body)
         };
-        Self { method: head.method, target, headers, body, repeatable }
+        Self { method: head.method.clone(), target, headers, body, repeatable }
     }
 
     /// Changes nothing, however often it is sent.
@@ -325,9 +326,9 @@ mod tests {
         if let Some(key) = key {
             request = request.header(IDEMPOTENCY_KEY, key);
         }
-        let (head, ()) = request.body(()).expect("a request").into_parts();
+        let (mut head, ()) = request.body(()).expect("a request").into_parts();
         let (route, _) = crate::api::routes::find(&head.method, head.uri.path()).expect("a path of the table");
-        Wish::new(route.verb, head, Bytes::from_static(body.as_bytes()))
+        Wish::new(route.verb, &mut head, Bytes::from_static(body.as_bytes()))
     }
 
     const ORDER: &str = r#"{"items":[{"dish":"pizza"}],"zone":"Downtown"}"#;

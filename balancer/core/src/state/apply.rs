@@ -200,6 +200,8 @@ impl State {
             order.moves = order.moves.saturating_add(1);
         }
         if order.hops.len() < limits::HOPS_KEPT {
+            // Most orders go one way: a vector of its own accord would make room for four.
+            order.hops.reserve_exact(1);
             order.hops.push(Hop { kitchen, token, cause, at, pause_ms });
         }
     }

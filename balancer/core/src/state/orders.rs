@@ -142,6 +142,7 @@ impl Page {
         Self::Wide { slots, used }
     }
 
+    #[inline]
     fn get(&self, id: OrderId) -> Option<&Order> {
         match self {
             Self::Wide { slots, .. } => slots[slot(id)].as_ref(),
@@ -149,6 +150,7 @@ impl Page {
         }
     }
 
+    #[inline]
     fn get_mut(&mut self, id: OrderId) -> Option<&mut Order> {
         match self {
             Self::Wide { slots, .. } => slots[slot(id)].as_mut(),
@@ -258,12 +260,14 @@ impl OrderTable {
         self.len == 0
     }
 
-    /// The order with this id.
+    /// The order with this id. Asked some twenty times an order.
     #[must_use]
+    #[inline]
     pub fn get(&self, id: OrderId) -> Option<&Order> {
         self.pages.get(self.page_index(id)?)?.as_ref()?.get(id)
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, id: OrderId) -> Option<&mut Order> {
         let index = self.page_index(id)?;
         self.pages.get_mut(index)?.as_mut()?.get_mut(id)
@@ -362,6 +366,7 @@ impl OrderTable {
         self.get(self.oldest_open).filter(|order| order.state.is_open())
     }
 
+    #[inline]
     fn page_index(&self, id: OrderId) -> Option<usize> {
         usize::try_from((id.0 / PAGE).checked_sub(self.first_page)?).ok()
     }

@@ -31,7 +31,7 @@ struct PlacedBatch<'a> {
     orders: Vec<Placed<'a>>,
 }
 
-pub(in crate::api) async fn place_batch(hub: &Arc<Hub>, body: Incoming) -> Answer {
+pub(in crate::api) async fn place_batch(hub: &Arc<Hub>, body: &mut Incoming) -> Answer {
     let body = match read(body, BATCH_BODY_MAX).await {
         Ok(body) => body,
         Err(problem) => return problem.into(),
