@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::short;
+
 /// An id that could not be read, with what would have been right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{given}` is not {wanted}")]
@@ -134,7 +136,7 @@ macro_rules! serde_as_text {
         impl Serialize for $type {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 if serializer.is_human_readable() {
-                    serializer.collect_str(self)
+                    short::serialize(self, serializer)
                 } else {
                     let into: fn(&$type) -> $compact = $into;
                     into(self).serialize(serializer)

@@ -12,6 +12,7 @@ pub mod ids;
 pub mod link;
 pub mod order;
 pub mod shared;
+mod short;
 pub mod text;
 pub mod time;
 

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::short;
+
 /// Milliseconds since 1970-01-01 UTC; RFC 3339 in JSON, a number in binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct WallTime(pub u64);
@@ -55,7 +57,7 @@ impl FromStr for WallTime {
 
 impl Serialize for WallTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
+        if serializer.is_human_readable() { short::serialize(self, serializer) } else { self.0.serialize(serializer) }
     }
 }
 

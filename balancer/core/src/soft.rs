@@ -13,6 +13,7 @@ use protocol::{OrderId, WallTime};
 
 use crate::brake::BrakeState;
 use crate::event::{KitchenNo, MoveReason};
+use crate::freed::Freed;
 use crate::grey::{Pace, Typical};
 use crate::holds::Holds;
 use crate::input::{ConnectionId, DiskHealth, RequestId};
@@ -248,7 +249,7 @@ pub(crate) struct Soft {
     /// How many kitchens are crowded.
     pub(crate) crowded: usize,
     /// Kitchens in which a place or a station has just become free.
-    pub(crate) freed: BTreeSet<KitchenNo>,
+    pub(crate) freed: Freed,
     pub(crate) routing: Routing,
     pub(crate) random: Random,
     pub(crate) decisions: Vec<Option<Decision>>,
@@ -292,7 +293,7 @@ impl Soft {
             pauses: BTreeMap::new(),
             stealable: BTreeMap::new(),
             crowded: 0,
-            freed: BTreeSet::new(),
+            freed: Freed::default(),
             routing: Routing::default(),
             random: Random::new(seed),
             decisions: vec![None; limits::DECISIONS_KEPT],

@@ -58,7 +58,7 @@ impl Core {
     /// At every tick, all kitchens look once more: an order may have become old enough.
     pub(crate) fn steal_everywhere(&mut self) {
         if self.soft.crowded > 0 {
-            self.soft.freed.extend((0..self.state.kitchens.len()).map(|number| KitchenNo(number as u32)));
+            self.soft.freed.insert_all(self.state.kitchens.len());
         }
     }
 

@@ -2,13 +2,14 @@
 //!
 //! Owns the sequence: room for the answer first, then the turn on the thread that decides, then the wait for the disk.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::Poll;
 
 use balancer_core::input::{NewOrder, RequestId};
 use balancer_core::{Input, Reply};
 use hyper::body::Incoming;
-use protocol::api::{BatchResult, BatchResults, Problem};
+use protocol::api::{BatchResult, BatchResults};
 use protocol::order::BATCH_MAX;
 use serde::Deserialize;
 
@@ -44,32 +45,20 @@ pub(in crate::api) async fn place_batch(hub: &Arc<Hub>, body: &mut Incoming) -> 
         Ok(batch) => batch,
         Err(error) => return problem::malformed(&error).into(),
     };
-    if batch.orders.is_empty() || batch.orders.len() > BATCH_MAX {
-        let detail = format!("a batch holds 1 to {BATCH_MAX} orders, this one {}", batch.orders.len());
+    let count = batch.orders.len();
+    if count == 0 || count > BATCH_MAX {
+        let detail = format!("a batch holds 1 to {BATCH_MAX} orders, this one {count}");
         return problem::invalid("batch_size", detail).into();
     }
-    let checked: Vec<Result<NewOrder, Problem>> = {
-        let inner = hub.lock();
-        batch.orders.into_iter().map(|placed| check(&inner.names, placed)).collect()
-    };
-    let mut entries: Vec<Entry> = checked.into_iter().map(Entry::new).collect();
-    old_orders(hub, &mut entries).await;
-    let mut wishes = Vec::with_capacity(entries.len());
-    let answered: Vec<Option<BatchResult>> = entries
-        .into_iter()
-        .map(|entry| match entry {
-            Entry::Decided(result) => Some(result),
-            Entry::New(order, _) => {
-                wishes.push(move |request: RequestId| Input::Submit { request, order });
-                None
-            }
-        })
-        .collect();
+    let mut entries = Entries::new(hub, batch.orders);
+    entries.answer_old(hub).await;
+    let Entries { orders, mut decided } = entries;
+    let wishes = orders.into_iter().flatten().map(|order| move |request: RequestId| Input::Submit { request, order });
     let mut asking = std::pin::pin!(hub.ask_all(wishes));
     // Decided now, durable later.
-    let decided = futures_util::poll!(asking.as_mut());
+    let asked = futures_util::poll!(asking.as_mut());
     turn.end().await;
-    let replies = match decided {
+    let replies = match asked {
         Poll::Ready(replies) => replies,
         Poll::Pending => asking.await,
     };
@@ -78,43 +67,57 @@ pub(in crate::api) async fn place_batch(hub: &Arc<Hub>, body: &mut Incoming) -> 
         Err(stopping) => return stopping.into(),
     };
     let mut replies = replies.into_iter();
-    let results = answered.into_iter().map(|answered| answered.unwrap_or_else(|| result(replies.next().flatten())));
+    let results = (0..count).map(|place| decided.remove(&place).unwrap_or_else(|| result(replies.next().flatten())));
     Answer::json(&BatchResults { results: results.collect() }).held_in(room)
 }
 
-/// One order of a batch on its way.
-enum Entry {
-    /// For the core.
-    New(NewOrder, Asked),
-    Decided(BatchResult),
+/// The orders of a batch on their way.
+struct Entries {
+    /// In the sequence of the request; none for what is decided.
+    orders: Vec<Option<NewOrder>>,
+    /// What the core is not asked about, by its place.
+    decided: BTreeMap<usize, BatchResult>,
 }
 
-impl Entry {
-    fn new(checked: Result<NewOrder, Problem>) -> Self {
-        match checked {
-            Ok(order) => Self::New(order, Asked::default()),
-            Err(problem) => Self::Decided(BatchResult::Refused(problem)),
-        }
-    }
-}
-
-/// Answers the entries whose keys belong to old orders; once more after each wait for the disk, so that all that is left
-/// goes to the core as it was last seen.
-async fn old_orders(hub: &Arc<Hub>, entries: &mut [Entry]) {
-    loop {
-        let mut waited = false;
-        for entry in entries.iter_mut() {
-            let Entry::New(order, asked) = entry else { continue };
-            let old = hub.old_order(order, asked).await;
-            waited |= asked.waited;
-            match old {
-                Ok(None) => {}
-                Ok(Some(reply)) => *entry = Entry::Decided(result(Some(reply))),
-                Err(why) => *entry = Entry::Decided(BatchResult::Refused(problem::no_key(why))),
+impl Entries {
+    fn new(hub: &Hub, placed: Vec<Placed<'_>>) -> Self {
+        let inner = hub.lock();
+        let mut decided = BTreeMap::new();
+        let orders = placed.into_iter().enumerate().map(|(place, placed)| match check(&inner.names, placed) {
+            Ok(order) => Some(order),
+            Err(problem) => {
+                decided.insert(place, BatchResult::Refused(problem));
+                None
             }
-        }
-        if !waited {
-            return;
+        });
+        Self { orders: orders.collect(), decided }
+    }
+
+    /// Answers the orders whose keys belong to old ones; once more after each wait for the disk, so that all that is left
+    /// goes to the core as it was last seen.
+    async fn answer_old(&mut self, hub: &Arc<Hub>) {
+        let mut asked: BTreeMap<usize, Asked> = BTreeMap::new();
+        loop {
+            let mut waited = false;
+            for (place, entry) in self.orders.iter_mut().enumerate() {
+                let Some(order) = entry.as_ref().filter(|order| order.key.is_some()) else { continue };
+                let mut known = asked.remove(&place).unwrap_or_default();
+                let old = hub.old_order(order, &mut known).await;
+                if known.waited {
+                    waited = true;
+                    asked.insert(place, known);
+                }
+                let decided = match old {
+                    Ok(None) => continue,
+                    Ok(Some(reply)) => result(Some(reply)),
+                    Err(why) => BatchResult::Refused(problem::no_key(why)),
+                };
+                self.decided.insert(place, decided);
+                *entry = None;
+            }
+            if !waited {
+                return;
+            }
         }
     }
 }
