@@ -22,9 +22,9 @@ const CLOSING: Time = 6 * SECOND;
 /// An order may wait this long although a kitchen has been free all the time: a handover may keep its place for 5 s.
 const QUEUE_PATIENCE: Time = 8 * SECOND;
 
-/// A stage over its limit is looked at when its lease goes on, each 1.5 s, and not within a lease after a hello; commands have
-/// two seconds of grace.
-const STAGE_LATE: Time = 2 * SECOND + 2 * 1_500 * MS + MARGIN;
+/// A stage is looked at when its lease goes on, each 1.5 s: the first look is within a lease, and not within a lease after a
+/// hello, and the limit is noticed within another one. Commands have two seconds of grace.
+const STAGE_LATE: Time = 2 * SECOND + 3 * 1_500 * MS + MARGIN;
 /// What an order that stayed after a handover was called off has to wait for a station, in limits.
 const STAYED_TIMES: Time = 4;
 /// A kitchen that has had room for so long could have been given an order that failed elsewhere.
@@ -41,6 +41,8 @@ pub struct Deadlines {
     free_since: Vec<Option<Time>>,
     /// At the last look.
     steady: Time,
+    /// When that was.
+    looked: Time,
 }
 
 impl Deadlines {
@@ -68,8 +70,9 @@ impl Deadlines {
             let roomy = |(number, since): (usize, &Option<Time>)| {
                 let kitchen = &ledger.kitchens[number];
                 let long = since.is_some_and(|since| now > since.max(self.steady) + ROOM_SINCE);
-                // Since the last look it may have been closed.
-                let open = kitchen.alive && kitchen.schedulable == Schedulable::Open;
+                // Since the last look it may have been closed, or found to be failing, stuck or full.
+                let failed = kitchen.failed.is_some_and(|failed| failed >= self.looked);
+                let open = kitchen.alive && kitchen.schedulable == Schedulable::Open && !failed;
                 long && open && kitchen.held + ROOM_PLACES <= kitchen.places && !line.failed_in.contains(&number)
             };
             let other = self.free_since.iter().enumerate().find(|one| roomy(*one)).map(|(number, _)| number);
@@ -102,7 +105,7 @@ impl Deadlines {
 
     /// Looks at all deadlines; `steady` is since when the balancer has been able to act.
     pub fn audit(&mut self, ledger: &mut Ledger, now: Time, steady: Time, resting: &[bool]) {
-        self.steady = steady;
+        (self.steady, self.looked) = (steady, now);
         self.leases(ledger, now, steady);
         self.free_places(ledger, now, resting);
         let Some(waits) = oldest_waiting(ledger) else { return };

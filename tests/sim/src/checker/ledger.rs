@@ -89,6 +89,8 @@ pub struct KitchenLine {
     pub held: u32,
     /// When it declined an order last: it may be closing, and is given nothing new then.
     pub declined: Option<Time>,
+    /// When an attempt ended in it last that did not end well.
+    pub failed: Option<Time>,
     /// Time its stations were busy with orders that are done, in microseconds.
     pub busy: u64,
 }
@@ -266,6 +268,7 @@ impl Ledger {
                     stations: one.stations,
                     held: known.map_or(0, |kitchen| kitchen.held),
                     declined: None,
+                    failed: None,
                     busy: known.map_or(0, |kitchen| kitchen.busy),
                 };
                 match self.kitchens.get_mut(one.kitchen.index()) {
@@ -459,6 +462,7 @@ impl Ledger {
         line.since = now;
         let kitchen = line.kitchen;
         self.kitchens[kitchen].held -= 1;
+        self.kitchens[kitchen].failed = Some(now);
         if lost == Some(LossCause::Declined) {
             self.kitchens[kitchen].declined = Some(now);
         }
@@ -475,6 +479,8 @@ impl Ledger {
             line.since = now;
             line.half_strikes = 0;
             line.requeued += 1;
+            // What set it aside counts as a failure there, whichever way it ended.
+            line.failed_in.push(line.kitchen);
         }
     }
 
