@@ -29,7 +29,6 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use protocol::api::Health;
-use protocol::shared::Secret;
 use protocol::text::clean;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -151,7 +150,7 @@ impl City {
         }
         let client = self.client()?;
         if let Some(died) = self.died.take() {
-            match Secret::read(&self.options.data_dir) {
+            match balancer::secret::read(&self.options.data_dir) {
                 Ok(secret) => _ = tokio::spawn(deaths::tell(client.clone(), secret, died)),
                 Err(error) => {
                     self.journal.note(&format!("deaths are not told, leases run out instead: SECRET: {error}"))

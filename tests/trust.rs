@@ -39,7 +39,7 @@ async fn a_death_or_a_standby_that_somebody_makes_up_is_not_believed() {
 async fn a_proven_lie_about_a_living_kitchen_is_not_believed_and_the_truth_is() {
     let city = RunningCity::start("proven", &["--kitchens", "1"]);
     let pid = city.pid("kitchen_1").expect("it runs");
-    let secret = protocol::shared::Secret::read(&city.dir).expect("it was made");
+    let secret = balancer::secret::read(&city.dir).expect("it was made");
     let path = "/api/v1/kitchens/kitchen_1/gone";
     let body = serde_json::to_vec(&json!({"pid": pid.as_raw_nonzero().get()})).expect("JSON");
     let sent = reqwest::Client::new()

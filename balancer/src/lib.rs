@@ -28,6 +28,7 @@ mod recovery;
 pub mod repair;
 mod run;
 pub mod scrub;
+pub mod secret;
 mod shutdown;
 mod standby;
 pub mod verify;

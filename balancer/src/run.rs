@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use balancer_core::{Core, Input, Settings};
 use color_eyre::Result;
 use color_eyre::eyre::{Context, eyre};
-use protocol::shared::Secret;
 use protocol::{Epoch, WallTime};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc;
@@ -27,7 +26,7 @@ use crate::ledger::{self, Durable};
 use crate::recovery::Snapshots;
 use crate::shutdown::Shutdown;
 use crate::standby::{self, Followed, Node, Won};
-use crate::{VERSION, api, feed, projection, scrub};
+use crate::{VERSION, api, feed, projection, scrub, secret};
 
 /// What is being answered when the end comes gets this long.
 const GRACE: Duration = Duration::from_secs(3);
@@ -147,7 +146,7 @@ async fn begin(args: &Args, node: &Node, won: Won, started: Duration) -> Result<
     crate::private::tighten(&args.data_dir);
     hub.place = Some(place);
     hub.accepts_older = args.accept_older_ledger;
-    hub.secret = Some(Secret::of(&args.data_dir).wrap_err("cannot make the secret of the data directory")?);
+    hub.secret = Some(secret::of(&args.data_dir).wrap_err("cannot make the secret of the data directory")?);
     let hub = Arc::new(hub);
     hub.inputs([Input::Lead { city: Box::new(city), policy: Box::new(policy) }]);
     hub.lock().learn_names();

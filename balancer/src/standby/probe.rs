@@ -51,7 +51,7 @@ pub(super) async fn ask_forever(dir: PathBuf, node: Arc<Node>, words: Sender<Wor
             continue;
         };
         // Read once: the directory may be away later.
-        secret = secret.or_else(|| Secret::read(&dir).ok());
+        secret = secret.or_else(|| crate::secret::read(&dir).ok());
         let word = tokio::time::timeout(PATIENCE, ask(&client, &leader, &node, secret)).await;
         if let Ok(Some(word)) = word
             && words.send(word).await.is_err()
