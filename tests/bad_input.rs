@@ -124,27 +124,13 @@ fn a_number_that_is_none_is_a_usage_error_that_says_the_range() {
 async fn a_failing_command_is_a_failed_attempt_with_its_output_and_three_set_the_order_aside() {
     let dir = fresh_dir("cook");
     let city = RunningCity::start_in(dir, &["--kitchens", "1"]);
-    let id = "real_work";
-    let args =
-        ["kitchen", "--kitchen-id", id, "--load-balancer-url", &city.url, "--capacity", "4", "--die-with-parent"];
-    let mut kitchen = Command::new(CHEF)
-        .args(args)
-        .args(["--cook", "cat >/dev/null; echo no flour; exit 3"])
-        .spawn()
-        .expect("a kitchen");
-    let (status, _) = city.post("/kitchens/kitchen_1/cordon", json!({}), None).await.expect("an answer");
-    assert_eq!(status, 200);
-    city.until("the kitchen is here", Duration::from_secs(10), async |city| {
-        city.get::<Value>(&format!("/kitchens/{id}")).await["health"] == "alive"
-    })
-    .await;
+    let command = "cat >/dev/null; echo no flour; exit 3";
+    let _kitchen = city.only_kitchen("real_work", command, &["--capacity", "4"]).await;
     city.place("pizza", None).await;
     let proof = city.until_all_ended(1, Duration::from_secs(20)).await;
     let order: Value = city.get("/orders/o1").await;
     assert_eq!((proof.dead_lettered, order["state"].as_str()), (1, Some("dead_lettered")));
     assert!(order["failure"].as_str().is_some_and(|failure| failure.contains("no flour")), "{order}");
-    let _ = kitchen.kill();
-    let _ = kitchen.wait();
 }
 
 #[tokio::test]

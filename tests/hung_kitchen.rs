@@ -4,10 +4,9 @@
 mod running_city;
 
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
-use running_city::{CHEF, RunningCity, fresh_dir};
+use running_city::{RunningCity, fresh_dir};
 use serde_json::{Value, json};
 
 /// Processes that wrote their number into the file and still run.
@@ -28,18 +27,8 @@ async fn a_command_that_never_ends_keeps_no_order_and_leaves_no_process() {
     let city = RunningCity::start_in(dir, &["--kitchens", "1"]);
     let id = "hangs";
     let cook = format!("cat >/dev/null; sleep 1000 & echo $! >> {}; wait", numbers.display());
-    let args = ["kitchen", "--kitchen-id", id, "--load-balancer-url", &city.url, "--capacity", "10", "--stations", "4"];
-    let mut kitchen = Command::new(CHEF)
-        .args(args)
-        .args(["--cook", &cook, "--stage-timeout", "2s", "--die-with-parent"])
-        .spawn()
-        .expect("a kitchen");
-    let (status, _) = city.post("/kitchens/kitchen_1/cordon", json!({}), None).await.expect("an answer");
-    assert_eq!(status, 200);
-    city.until("the kitchen is here", Duration::from_secs(10), async |city| {
-        city.get::<Value>(&format!("/kitchens/{id}")).await["health"] == "alive"
-    })
-    .await;
+    let args = ["--capacity", "10", "--stations", "4", "--stage-timeout", "2s"];
+    let _kitchen = city.only_kitchen(id, &cook, &args).await;
     for _ in 0..8 {
         city.place("salad", None).await;
     }
@@ -57,6 +46,4 @@ async fn a_command_that_never_ends_keeps_no_order_and_leaves_no_process() {
     let proof = city.until_all_ended(8, Duration::from_secs(60)).await;
     assert_eq!((proof.completed, proof.dead_lettered, proof.lost, proof.twice), (8, 0, 0, 0));
     city.until("no process is left", Duration::from_secs(20), async |_| alive(&numbers).is_empty()).await;
-    let _ = kitchen.kill();
-    let _ = kitchen.wait();
 }

@@ -196,6 +196,36 @@ impl RunningCity {
     }
 }
 
+/// A kitchen of the test's own, killed with the test.
+pub struct OwnKitchen(Child);
+
+impl Drop for OwnKitchen {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl RunningCity {
+    /// Starts a kitchen that cooks by `command`, and closes the city's only other one, `kitchen_1`.
+    pub async fn only_kitchen(&self, id: &str, command: &str, args: &[&str]) -> OwnKitchen {
+        let child = Command::new(CHEF)
+            .args(["kitchen", "--kitchen-id", id, "--load-balancer-url", &self.url, "--die-with-parent"])
+            .args(["--cook", command])
+            .args(args)
+            .spawn()
+            .expect("a kitchen");
+        let kitchen = OwnKitchen(child);
+        let (status, _) = self.post("/kitchens/kitchen_1/cordon", json!({}), None).await.expect("an answer");
+        assert_eq!(status, 200);
+        self.until("the kitchen is here", Duration::from_secs(10), async |city| {
+            city.get::<Value>(&format!("/kitchens/{id}")).await["health"] == "alive"
+        })
+        .await;
+        kitchen
+    }
+}
+
 impl Drop for RunningCity {
     fn drop(&mut self) {
         self.end();
