@@ -18,6 +18,7 @@ pub mod effect;
 pub mod event;
 pub mod failure_detector;
 mod fleet;
+mod follow;
 mod freed;
 mod grey;
 mod handover;
