@@ -58,7 +58,7 @@ impl Lock {
         let mut options = File::options();
         let mut file =
             options.read(true).write(true).create(may_make).truncate(false).open(dir.join(LOCK)).map_err(gone)?;
-        let id = FileId::of(&file.metadata().map_err(gone)?);
+        let id = FileId::of(&file).map_err(gone)?;
         if this.is_some_and(|this| this != id) {
             return Err(OpenError::Gone { dir: dir.to_owned() });
         }

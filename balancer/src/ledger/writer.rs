@@ -30,9 +30,6 @@ pub const BACKLOG_TURNS: usize = 4_096;
 /// Between two tries of a row on a full disk: soon enough to be unnoticed once there is space, and no load until then.
 const FULL_RETRY: Duration = Duration::from_millis(200);
 
-/// Between two looks at where the files lie, while they are where they were. Linux from 6.13 on gives a file that was looked
-/// at a new time with its next write, so a look after every commit costs the disk a write of the inode each time.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Between two looks for a ledger that was moved away.
 const MOVED_RETRY: Duration = Duration::from_millis(50);
 
@@ -46,8 +43,8 @@ pub trait Store: Send + 'static {
     /// [`AppendError::Full`]: the row is not there, and may be appended again. Any other: whether the row is durable is
     /// unknown, and nothing more may be appended.
     fn append(&mut self, row: &Row) -> Result<(), AppendError>;
-    /// Whether the files lie where they did. Looked at after an append and before anybody hears of it, so that nothing is
-    /// acknowledged which is in no ledger that can be found; appends within 10 ms share a look.
+    /// Whether the files lie where they did. Looked at after each append and before anybody hears of it, so that nothing
+    /// is acknowledged which is in no ledger that can be found.
     ///
     /// # Errors
     /// They do not: the row is durable in files that were moved away.
@@ -147,7 +144,6 @@ pub fn spawn<S: Store, E: Encode, T: Send + 'static>(
         pulse: Arc::clone(&pulse),
         carried: None,
         row: Row::default(),
-        seen: None,
     };
     let run = move || {
         writer.run(on_durable).map_err(|error| {
@@ -204,8 +200,6 @@ struct Writer<S, E, T> {
     carried: Option<Turn<E, T>>,
     /// The row being made; one buffer for all of them.
     row: Row,
-    /// When the files were last seen in their place.
-    seen: Option<Instant>,
 }
 
 impl<S: Store, E: Encode, T> Writer<S, E, T> {
@@ -296,10 +290,7 @@ impl<S: Store, E: Encode, T> Writer<S, E, T> {
     }
 
     /// Holds back what is durable for as long as it cannot be found, or until the process is told to end.
-    fn until_in_place(&mut self) -> Result<(), AppendError> {
-        if self.seen.is_some_and(|seen| seen.elapsed() < LOOK_EVERY) {
-            return Ok(());
-        }
+    fn until_in_place(&self) -> Result<(), AppendError> {
         loop {
             match self.store.in_place() {
                 Err(moved) if self.pulse.is_stopping() => return Err(moved),
@@ -313,7 +304,6 @@ impl<S: Store, E: Encode, T> Writer<S, E, T> {
                     if self.pulse.is_back() {
                         tracing::info!(position = %self.row.last(), "the ledger is back in its place");
                     }
-                    self.seen = Some(Instant::now());
                     return Ok(());
                 }
             }
