@@ -36,6 +36,8 @@ const HEAD: u8 = 0;
 const SERVING: u8 = 1;
 const IDLE: u8 = 2;
 const OPEN: u8 = 3;
+/// Of a wait that is over: the next one begins when it is looked at.
+const OVER: u8 = 4;
 
 /// What a connection is waiting for; shared by its socket and whoever serves its requests.
 #[derive(Debug, Clone, Default)]
@@ -154,6 +156,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for Socket<T> {
         if buf.filled().len() > before && self.phase.now() == IDLE {
             // The first byte of the next head.
             self.phase.0.store(HEAD, Relaxed);
+            self.waits.0 = OVER;
         }
         read
     }
@@ -253,6 +256,20 @@ mod tests {
         assert_eq!(join(&[head, body], &mut room), Some(&b"head body"[..]));
         assert_eq!(join(&[body, long], &mut room).map(<[u8]>::len), Some(SHORT));
         assert_eq!(join(&[head, long], &mut room), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_is_answered_at_once_begins_a_new_wait() {
+        let (mut client, mut socket, phase) = connection();
+        phase.answered();
+        for _ in 0..3 {
+            assert!(timeout(Duration::from_secs(70), socket.read(&mut [0])).await.is_err(), "kept");
+            client.write_all(b"G").await.expect("room");
+            assert_eq!(socket.read(&mut [0]).await.expect("a byte"), 1);
+            phase.serving();
+            phase.answered();
+        }
+        ends_after(&mut socket, IDLE_TIMEOUT).await;
     }
 
     #[tokio::test(start_paused = true)]
