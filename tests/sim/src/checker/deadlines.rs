@@ -22,9 +22,11 @@ const CLOSING: Time = 6 * SECOND;
 /// An order may wait this long although a kitchen has been free all the time: a handover may keep its place for 5 s.
 const QUEUE_PATIENCE: Time = 8 * SECOND;
 
-/// A stage is looked at when its lease goes on, each 1.5 s: the first look is within a lease, and not within a lease after a
-/// hello, and the limit is noticed within another one. Commands have two seconds of grace.
-const STAGE_LATE: Time = 2 * SECOND + 3 * 1_500 * MS + MARGIN;
+/// A stage is looked at when its lease goes on, each 1.5 s: first within a lease, and the limit is noticed within another
+/// one. Commands have two seconds of grace.
+const STAGE_LATE: Time = 2 * SECOND + 2 * LEASE + MARGIN;
+/// Nothing is looked at within a lease after a hello.
+const LEASE: Time = 1_500 * MS;
 /// What an order that stayed after a handover was called off has to wait for a station, in limits.
 const STAYED_TIMES: Time = 4;
 /// A kitchen that has had room for so long could have been given an order that failed elsewhere.
@@ -88,10 +90,12 @@ impl Deadlines {
         let late = |line: &&Line| {
             let actor = ledger.kitchens[line.kitchen].actor;
             let heard = self.heard.get(actor).is_some_and(|heard| now <= heard + HEARD);
-            let begins = line.stage_since.max(steady).max(self.constant.get(actor).copied().unwrap_or(now));
+            let greeted = self.constant.get(actor).copied().unwrap_or(now);
+            let begins = line.stage_since.max(steady).max(greeted);
+            let unseen = if begins == greeted { LEASE } else { 0 };
             let times = if line.stayed { STAYED_TIMES } else { 1 };
             // The balancer's clock may be a tenth slow.
-            heard && now > begins + limit(ledger, line) * times * 11 / 10 + STAGE_LATE
+            heard && now > begins + limit(ledger, line) * times * 11 / 10 + unseen + STAGE_LATE
         };
         let cooking = ledger.lines().iter().filter(|line| line.phase == Phase::Cooking);
         let Some(line) = { cooking }.find(late) else { return };
