@@ -23,6 +23,8 @@ const ESC_WAIT: Duration = Duration::from_millis(50);
 /// The rest of a sequence is awaited so long after the last read of more than a byte: longer than a slow line hesitates,
 /// shorter than a person who pressed Alt-P by mistake thinks.
 const WAIT: Duration = Duration::from_millis(700);
+/// So long after an ESC that was taken for the key, a read that begins like a string is one, though its end has not come.
+const STRING_WAIT: Duration = Duration::from_secs(1);
 /// What completes a dropped sequence is known as its rest for so long.
 const OWED: Duration = Duration::from_secs(10);
 /// A paste that is being sent is awaited for so long: what comes behind a pause would be commands.
@@ -157,7 +159,10 @@ impl Decoder {
             return;
         }
         let is_rest = match &state {
-            State::Escape => sequence::is_rest_of_escape(bytes),
+            State::Escape => {
+                let soon = now < until.saturating_sub(OWED) + STRING_WAIT;
+                sequence::is_rest_of_escape(bytes) || soon && sequence::begins_a_string(bytes)
+            }
             State::Sequence(begun) if begun.is_empty() => sequence::is_all_but_the_introducer(bytes),
             State::Sequence(_) => bytes.len() > 1 && sequence::ends_at_once(bytes),
             State::Text { ending, .. } => *ending && bytes.first() == Some(&b'\\'),

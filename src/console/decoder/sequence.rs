@@ -109,6 +109,11 @@ pub(super) fn is_rest_of_escape(bytes: &[u8]) -> bool {
     }
 }
 
+/// Whether these bytes begin like a control string behind its ESC. Three of them in one read are typed by nobody.
+pub(super) fn begins_a_string(bytes: &[u8]) -> bool {
+    bytes.len() > 2 && matches!(bytes[0], b'P' | b']' | b'_' | b'^' | b'X')
+}
+
 /// Whether these bytes begin with the end of a control sequence: parameters, and its last byte.
 pub(super) fn ends_at_once(bytes: &[u8]) -> bool {
     let last = bytes.iter().find(|byte| !(0x20..=0x3f).contains(*byte));

@@ -98,6 +98,21 @@ fn the_rest_of_a_string_is_known_by_its_end_after_any_pause() {
 }
 
 #[test]
+fn a_string_in_three_pieces_does_not_act_though_its_esc_was_alone() {
+    for reply in STRINGS.into_iter().filter(|reply| reply[0] == 0x1b) {
+        for at in 4..reply.len() {
+            let parts = [&reply[..1], &reply[1..at], &reply[at..]];
+            for pause in [60 * MS, 300 * MS, 600 * MS] {
+                let said = say(&parts, pause);
+                // An end of one byte alone is a key that nobody has, or none.
+                let said: Vec<&str> = said.iter().map(String::as_str).filter(|key| *key != "ctrl-g").collect();
+                assert_eq!(said, ["esc"], "{parts:?} {pause:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_reply_that_comes_byte_by_byte_does_not_act_either() {
     for reply in STRINGS.into_iter().chain(SEQUENCES) {
         let parts: Vec<&[u8]> = reply.chunks(1).collect();
