@@ -3,6 +3,9 @@
 mod raw_http;
 mod running_city;
 
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+
 use raw_http::{ask, code};
 use running_city::RunningCity;
 
@@ -231,4 +234,35 @@ async fn what_would_be_left_out_is_refused() {
         assert_eq!(status, 400, "{id}: a length and chunks: {answer}");
     }
     assert_eq!(city.proof().await.accepted, 1);
+}
+
+#[tokio::test]
+async fn who_has_said_all_it_has_to_say_still_gets_its_answer() {
+    let city = RunningCity::start("half-closed", &["--kitchens", "1"]);
+    for n in 0..5 {
+        let mut stream = TcpStream::connect(raw_http::address(&city.url)).expect("a connection");
+        let head =
+            format!("POST /api/v1/orders HTTP/1.1\r\nhost: localhost\r\n{JSON}\r\ncontent-length: {}", ORDER.len());
+        stream.write_all(format!("{head}\r\n\r\n{ORDER}").as_bytes()).expect("sent");
+        stream.shutdown(Shutdown::Write).expect("half closed");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer, then the end");
+        assert!(answer.starts_with("HTTP/1.1 201 "), "{n}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_of_another_version_is_told_so() {
+    let city = RunningCity::start("old-websocket", &["--kitchens", "1"]);
+    let [upgrade, connection, version, key] = UPGRADE;
+    let get = "GET /api/v1/feed HTTP/1.1";
+    let host = "host: localhost";
+    expect(
+        &city.url,
+        &[
+            (&[get, host, upgrade, connection, key], "", 426, "upgrade_required"),
+            (&[get, host, upgrade, connection, key, "sec-websocket-version: 8"], "", 426, "upgrade_required"),
+            (&["GET /api/v1/feed HTTP/1.0", host, upgrade, connection, key, version], "", 426, "upgrade_required"),
+        ],
+    );
 }

@@ -22,12 +22,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::body::{Body, Incoming};
-use hyper::header::{SEC_WEBSOCKET_KEY, UPGRADE};
+use hyper::header::{SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::{OnUpgrade, Upgraded};
-use hyper::{Request, StatusCode};
+use hyper::{Request, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -114,6 +114,8 @@ async fn connection(
     // a connection holds one answer at most.
     let served = http1::Builder::new()
         .header_read_timeout(None)
+        // Whoever has said all it has to say still wants its answer.
+        .half_close(true)
         .max_buf_size(HEAD_MAX)
         .serve_connection(TokioIo::new(socket), service)
         .with_upgrades();
@@ -240,7 +242,9 @@ where
     F: Future<Output = ()> + Send + 'static,
 {
     let wants = head.headers.get(UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"));
-    let key = head.headers.get(SEC_WEBSOCKET_KEY).filter(|_| wants);
+    let speaks = head.version >= Version::HTTP_11
+        && head.headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
+    let key = head.headers.get(SEC_WEBSOCKET_KEY).filter(|_| wants && speaks);
     let Some(accept) = key.map(|key| derive_accept_key(key.as_bytes())) else {
         return Answer::from(problem::upgrade_required());
     };

@@ -25,6 +25,7 @@ use balancer_core::event::KitchenNo;
 use balancer_core::input::{ConnectionId, RequestId};
 use balancer_core::state::Kitchen;
 use balancer_core::{Core, DiskHealth, Effect, Input, Now, Recorded, Refused, Reply};
+use protocol::api::Proof;
 use protocol::shared::Secret;
 use protocol::{OrderId, Position, WallTime};
 use tokio::sync::{Notify, Semaphore, oneshot};
@@ -78,6 +79,8 @@ pub(crate) struct After {
     effects: Vec<Effect>,
     reads: Vec<oneshot::Sender<()>>,
     frames: Vec<Outgoing>,
+    /// The proof behind the turn's events, if it has any.
+    proof: Option<Proof>,
 }
 
 impl After {
@@ -109,6 +112,8 @@ pub struct Inner {
     /// When the timer wakes the core next.
     sleeps_until: Option<Duration>,
     durable: Position,
+    /// The proof at that position.
+    durable_proof: Proof,
     in_flight: usize,
     waiters: Numbered<u64, Waiter>,
     next_request: u64,
@@ -173,7 +178,7 @@ impl Hub {
         peers: Peers,
         clock: LedgerClock,
     ) -> Self {
-        let durable = core.state().position();
+        let (durable, durable_proof) = (core.state().position(), core.state().proof());
         let inner = Inner {
             core,
             kpi: Rolling::new(clock.now().wall),
@@ -187,6 +192,7 @@ impl Hub {
             now: None,
             sleeps_until: None,
             durable,
+            durable_proof,
             in_flight: 0,
             waiters: Numbered::default(),
             next_request: 0,
@@ -457,6 +463,11 @@ impl Inner {
     /// Something waits that was not sent because the disk stalls.
     fn is_held_back(&self) -> bool {
         !self.core.is_quiet() || !self.held_back.is_empty() || !self.reads.is_empty() || !self.frames.is_empty()
+    }
+
+    /// The proof of what is on the disk.
+    pub(crate) fn durable_proof(&self) -> Proof {
+        self.durable_proof
     }
 
     /// Up to here everything is on the disk.

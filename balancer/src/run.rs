@@ -4,6 +4,7 @@
 
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,8 @@ use crate::shutdown::Shutdown;
 use crate::standby::{self, Followed, Node, Won};
 use crate::{VERSION, api, feed, projection, scrub, secret};
 
+/// Between two tries to write LEADER.
+const LEADER_AGAIN: Duration = Duration::from_secs(1);
 /// What is being answered when the end comes gets this long.
 const GRACE: Duration = Duration::from_secs(3);
 
@@ -162,7 +165,8 @@ async fn begin(args: &Args, node: &Node, won: Won, started: Duration) -> Result<
     let epoch = first_epoch(&hub).await?;
     let leader = Leader { id: args.id.clone(), pid: std::process::id(), url, epoch };
     if let Err(error) = leader.write(&args.data_dir) {
-        tracing::error!(%error, "LEADER cannot be written: standbys do not find this balancer");
+        tracing::error!(%error, "LEADER cannot be written: standbys do not find this balancer until it is");
+        tokio::spawn(write_again(leader.clone(), args.data_dir.clone()));
     }
     tracing::info!(url = leader.url, %epoch, version = VERSION, data_dir = %args.data_dir.display(), "leading");
     node.leads(Arc::clone(&hub), leader);
@@ -176,6 +180,16 @@ async fn first_epoch(hub: &Hub) -> Result<Epoch, NoAnswer> {
         match hub.read(|inner, _| inner.core.state().epoch()).await {
             Err(NoAnswer::Disk(_)) => tokio::time::sleep(Duration::from_millis(50)).await,
             answer => return answer,
+        }
+    }
+}
+
+/// Writes LEADER as soon as that can be done: a full disk has space again some time.
+async fn write_again(leader: Leader, dir: PathBuf) {
+    loop {
+        tokio::time::sleep(LEADER_AGAIN).await;
+        if leader.write(&dir).is_ok() {
+            return tracing::info!("LEADER is written");
         }
     }
 }
@@ -249,6 +263,8 @@ fn init_logging(args: &Args) {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_new(&args.log_level).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    // A log that takes nothing is no reason to end: a full disk, a shipper that died.
+    let builder = builder.log_internal_errors(false);
     // Fails only if somebody has set one already: then theirs is used.
     let _ = if args.log_format == "json" { builder.json().try_init() } else { builder.try_init() };
 }

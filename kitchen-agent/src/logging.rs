@@ -16,7 +16,9 @@ pub fn start(config: &Config) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false);
+        .with_target(false)
+        // A log that takes nothing is no reason to end: a full disk, a shipper that died.
+        .log_internal_errors(false);
     // The error says that this process logs already, which is what was wanted.
     let _ = match config.log_format {
         LogFormat::Text => lines.try_init(),

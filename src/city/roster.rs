@@ -6,12 +6,16 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
 use super::journal::Journal;
 use super::keeper::{Change, Role};
 use super::record::{BalancerEntry, KitchenEntry, Record};
+
+/// Between two tries to write what could not be written.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
 
 /// One process.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -76,7 +80,19 @@ pub(super) async fn keep(
     supervisor: Option<PathBuf>,
     journal: Arc<Journal>,
 ) {
-    while let Some(change) = changes.recv().await {
+    let mut is_true = true;
+    loop {
+        let change = tokio::select! {
+            change = changes.recv() => match change {
+                Some(change) => change,
+                None => break,
+            },
+            // A full disk has space again some time, and no process may change until then.
+            () = tokio::time::sleep(WRITE_AGAIN), if !is_true => {
+                is_true = picture.borrow().record(supervisor.clone()).write(&dir).is_ok();
+                continue;
+            }
+        };
         say(&journal, &change);
         let mut new = picture.borrow().clone();
         new.apply(&change);
@@ -84,7 +100,9 @@ pub(super) async fn keep(
             say(&journal, &change);
             new.apply(&change);
         }
-        if let Err(error) = new.record(supervisor.clone()).write(&dir) {
+        let written = new.record(supervisor.clone()).write(&dir);
+        is_true = written.is_ok();
+        if let Err(error) = written {
             journal.say(&format!("city.json cannot be written: {error}"));
         }
         picture.send_replace(new);
@@ -119,7 +137,7 @@ mod tests {
             picture.record(None).kitchens.into_iter().map(|kitchen| kitchen.id).collect()
         };
         assert_eq!(ids(&picture), ["kitchen_2", "kitchen_10"]);
-        let ended = Change::Ended { id: "kitchen_2".into(), how: "x".into(), restart_in: std::time::Duration::ZERO };
+        let ended = Change::Ended { id: "kitchen_2".into(), how: "x".into(), restart_in: Duration::ZERO };
         picture.apply(&ended);
         assert_eq!(ids(&picture), ["kitchen_10"]);
         assert_eq!(picture.member("kitchen_2").map(|member| member.ends), Some(1));

@@ -146,7 +146,7 @@ pub(super) async fn status(hub: &Arc<Hub>) -> Answer {
         Err(NoAnswer::Disk(_)) => {
             let inner = hub.lock();
             let status = look(&inner, inner.clock.now());
-            Answer::json(&Status { position: inner.durable_position(), ..status })
+            Answer::json(&Status { position: inner.durable_position(), proof: inner.durable_proof(), ..status })
         }
         answer => seen(answer),
     }

@@ -231,7 +231,12 @@ pub(super) fn method_not_allowed(method: &Method) -> Problem {
 
 /// A WebSocket path asked for without an upgrade.
 pub(super) fn upgrade_required() -> Problem {
-    problem(426, "upgrade_required", "A WebSocket is needed", "send `Upgrade: websocket` with a `Sec-WebSocket-Key`")
+    problem(
+        426,
+        "upgrade_required",
+        "A WebSocket is needed",
+        "send HTTP/1.1 with `Upgrade: websocket`, a `Sec-WebSocket-Key` and `Sec-WebSocket-Version: 13`",
+    )
 }
 
 /// The daemon is going down.

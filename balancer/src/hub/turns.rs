@@ -22,7 +22,9 @@ impl Inner {
         self.feed.moves_asked(&moves);
         self.hold_back();
         let effects = std::mem::take(&mut self.held_back);
-        let after = After { effects, reads: std::mem::take(&mut self.reads), frames: std::mem::take(&mut self.frames) };
+        let proof = (!events.is_empty()).then(|| self.core.state().proof());
+        let (reads, frames) = (std::mem::take(&mut self.reads), std::mem::take(&mut self.frames));
+        let after = After { effects, reads, frames, proof };
         if events.is_empty() && after.is_empty() {
             return;
         }
@@ -66,6 +68,7 @@ impl Inner {
     }
 
     pub(super) fn let_go(&mut self, after: After) {
+        self.durable_proof = after.proof.unwrap_or(self.durable_proof);
         for effect in after.effects {
             match effect {
                 Effect::Reply(request, reply) => self.deliver(request, reply),
