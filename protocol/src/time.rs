@@ -2,12 +2,11 @@
 //!
 //! Decisions use a monotonic [`std::time::Duration`] that the caller passes in; this type is only displayed and stored.
 
+use std::cell::Cell;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-use crate::short;
 
 /// Milliseconds since 1970-01-01 UTC; RFC 3339 in JSON, a number in binary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -55,9 +54,28 @@ impl FromStr for WallTime {
     }
 }
 
+thread_local! {
+    /// The time that was put into words last, `2026-11-27T12:41:07.311Z`.
+    static SAID_LAST: Cell<(Option<WallTime>, [u8; 24])> = const { Cell::new((None, [0; 24])) };
+}
+
 impl Serialize for WallTime {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        if serializer.is_human_readable() { short::serialize(self, serializer) } else { self.0.serialize(serializer) }
+        if !serializer.is_human_readable() {
+            return self.0.serialize(serializer);
+        }
+        // Times in answers come in crowds: all orders of a batch were accepted in the same millisecond.
+        let (known, text) = SAID_LAST.get();
+        if known == Some(*self)
+            && let Ok(text) = std::str::from_utf8(&text)
+        {
+            return serializer.serialize_str(text);
+        }
+        let text = self.to_string();
+        if let Ok(bytes) = text.as_bytes().try_into() {
+            SAID_LAST.set((Some(*self), bytes));
+        }
+        serializer.serialize_str(&text)
     }
 }
 
@@ -75,6 +93,14 @@ impl<'de> Deserialize<'de> for WallTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_is_written_the_same_way_again_and_after_another() {
+        let times = [1_700_000_000_000, 1_700_000_000_000, 1_700_000_000_001, 0, 1_700_000_000_000, u64::MAX, u64::MAX];
+        for time in times.map(WallTime) {
+            assert_eq!(serde_json::to_string(&time).expect("json"), format!("\"{time}\""));
+        }
+    }
 
     #[test]
     fn json_is_rfc_3339_with_milliseconds() {

@@ -41,7 +41,12 @@ impl Answer {
 
     /// A JSON body under another status.
     pub(super) fn json_with<T: Serialize>(status: StatusCode, body: &T) -> Self {
-        let mut bytes = Vec::with_capacity(RECEIPT);
+        Self::json_of(status, body, 1)
+    }
+
+    /// A JSON body with about so many receipts in it.
+    pub(super) fn json_of<T: Serialize>(status: StatusCode, body: &T, receipts: usize) -> Self {
+        let mut bytes = Vec::with_capacity(receipts * RECEIPT);
         serde_json::to_writer(&mut bytes, body).expect("bodies of the contract have text keys only");
         Self::new(status, JSON, bytes)
     }

@@ -8,6 +8,7 @@ use std::task::Poll;
 
 use balancer_core::input::{NewOrder, RequestId};
 use balancer_core::{Input, Reply};
+use hyper::StatusCode;
 use hyper::body::Incoming;
 use protocol::api::{BatchResult, BatchResults};
 use protocol::order::BATCH_MAX;
@@ -68,7 +69,7 @@ pub(in crate::api) async fn place_batch(hub: &Arc<Hub>, body: &mut Incoming) -> 
     };
     let mut replies = replies.into_iter();
     let results = (0..count).map(|place| decided.remove(&place).unwrap_or_else(|| result(replies.next().flatten())));
-    Answer::json(&BatchResults { results: results.collect() }).held_in(room)
+    Answer::json_of(StatusCode::OK, &BatchResults { results: results.collect() }, count).held_in(room)
 }
 
 /// The orders of a batch on their way.
