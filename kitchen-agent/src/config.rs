@@ -68,7 +68,7 @@ pub struct Args {
     /// Runs this with `sh -c` for each stage, the order as a line of JSON on its stdin; failure fails the order
     #[arg(long, value_name = "COMMAND")]
     pub cook: Option<String>,
-    /// How long that may take for one stage, as 90s, 500ms or 2m: then it is killed, with all that it started [default: 60s]
+    /// How long that may take for one stage, as 90s, 500ms or 2m: then it is killed, with its process group [default: 60s]
     #[arg(long, env = "STAGE_TIMEOUT", value_name = "TIME")]
     pub stage_timeout: Option<String>,
     /// Ends when the process that started it is gone
