@@ -111,9 +111,8 @@ pub struct Inner {
     now: Option<Now>,
     /// When the timer wakes the core next.
     sleeps_until: Option<Duration>,
-    durable: Position,
-    /// The proof at that position.
-    durable_proof: Proof,
+    /// The proof of what is on the disk, up to its position.
+    durable: Proof,
     in_flight: usize,
     waiters: Numbered<u64, Waiter>,
     next_request: u64,
@@ -178,7 +177,7 @@ impl Hub {
         peers: Peers,
         clock: LedgerClock,
     ) -> Self {
-        let (durable, durable_proof) = (core.state().position(), core.state().proof());
+        let durable = core.state().proof();
         let inner = Inner {
             core,
             kpi: Rolling::new(clock.now().wall),
@@ -192,7 +191,6 @@ impl Hub {
             now: None,
             sleeps_until: None,
             durable,
-            durable_proof,
             in_flight: 0,
             waiters: Numbered::default(),
             next_request: 0,
@@ -370,7 +368,6 @@ impl Hub {
     pub(crate) fn release(&self, durable: Durable<After>) {
         let mut inner = self.lock();
         inner.metrics.appended(durable.took, durable.events);
-        inner.durable = inner.durable.max(durable.position);
         inner.in_flight -= durable.after.len();
         for after in durable.after {
             inner.let_go(after);
@@ -467,15 +464,15 @@ impl Inner {
 
     /// The proof of what is on the disk.
     pub(crate) fn durable_proof(&self) -> Proof {
-        self.durable_proof
+        self.durable
     }
 
     /// Up to here everything is on the disk.
     pub(crate) fn durable_position(&self) -> Position {
-        self.durable
+        self.durable.position
     }
 
     fn is_durable(&self) -> bool {
-        self.durable == self.core.state().position()
+        self.durable.position == self.core.state().position()
     }
 }

@@ -28,8 +28,7 @@ mod shelf;
 pub(crate) mod tests;
 mod volume;
 
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +43,7 @@ pub(crate) use shelf::{Contents, Shelf};
 
 use crate::background::Pace;
 use crate::ledger::{Journal, OpenError};
+use crate::numbered::Numbered;
 use crate::recovery;
 
 /// Notes in memory, about 250 MB: three times what gathers between two snapshots at 40,000 orders a second. Beyond it no
@@ -128,29 +128,11 @@ pub(crate) enum Known {
 pub struct Book {
     notes: VecDeque<(Position, Note)>,
     /// By key, the number of its newest note; the first in `notes` has number `first`.
-    index: HashMap<Fingerprint, u64, BuildHasherDefault<Halved>>,
+    index: Numbered<Fingerprint, u64>,
     first: u64,
     shelf: Arc<Shelf>,
     contents: Arc<Contents>,
     on_disk: u64,
-}
-
-/// Takes the half of a fingerprint as it is: it is a hash already.
-#[derive(Debug, Default)]
-struct Halved(u64);
-
-impl Hasher for Halved {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("a fingerprint gives one number")
-    }
-
-    fn write_u64(&mut self, half: u64) {
-        self.0 = half;
-    }
 }
 
 impl Book {
@@ -172,7 +154,7 @@ impl Book {
     fn before(shelf: Arc<Shelf>, found: Notes) -> Self {
         let contents = shelf.contents();
         let on_disk = contents.count();
-        let mut book = Self { notes: VecDeque::new(), index: HashMap::default(), first: 0, shelf, contents, on_disk };
+        let mut book = Self { notes: VecDeque::new(), index: Numbered::default(), first: 0, shelf, contents, on_disk };
         found.notes.into_iter().for_each(|(position, note)| book.add(position, note));
         book
     }

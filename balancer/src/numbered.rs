@@ -1,15 +1,15 @@
-//! Hash maps by numbers that this process counts itself.
+//! Hash maps by numbers that need no more hashing: this process counts them itself, or they are a hash already.
 //!
 //! Owns the hash: one multiplication. Nobody outside chooses such a number, so there is nothing to be hashed against; the
-//! standard hash costs five times as much, several times an order. Not for anything that a client names.
+//! standard hash costs five times as much, several times an order. Never for anything as a client names it.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// A map from counted numbers.
+/// A map from such numbers.
 pub(crate) type Numbered<K, V> = HashMap<K, V, BuildHasherDefault<Spread>>;
 
-/// Spreads a counted number over all bits: the table takes its place from the low ones and its tag from the high ones.
+/// Spreads a number over all bits: the table takes its place from the low ones and its tag from the high ones.
 #[derive(Debug, Default)]
 pub(crate) struct Spread(u64);
 

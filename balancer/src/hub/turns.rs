@@ -68,7 +68,7 @@ impl Inner {
     }
 
     pub(super) fn let_go(&mut self, after: After) {
-        self.durable_proof = after.proof.unwrap_or(self.durable_proof);
+        self.durable = after.proof.unwrap_or(self.durable);
         for effect in after.effects {
             match effect {
                 Effect::Reply(request, reply) => self.deliver(request, reply),
